@@ -1,0 +1,3 @@
+#!/bin/sh
+# A package that is installed while an image is built starts no service.
+exit 101
