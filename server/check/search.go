@@ -1,0 +1,182 @@
+package check
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/expr-lang/expr/ast"
+)
+
+// search is an any(LIST, PREDICATE) of an expression. Its evidence is the element that it has found; or the one that comes nearest, with
+// what it lacks. That is seldom asked for, so nothing is compiled before.
+type search struct {
+	list    ast.Node
+	terms   []ast.Node // of the predicate; all of them must hold
+	negated bool
+}
+
+func newSearch(b *ast.BuiltinNode) (s search, ok bool) {
+	if b.Name != "any" || len(b.Arguments) != 2 {
+		return s, false
+	}
+	p, ok := b.Arguments[1].(*ast.PredicateNode)
+	if !ok {
+		return s, false
+	}
+	return search{list: b.Arguments[0], terms: termsOf(p.Node)}, true
+}
+
+// termsOf are the parts that "and" joins.
+func termsOf(n ast.Node) []ast.Node {
+	if x, ok := n.(*ast.BinaryNode); ok && (x.Operator == "&&" || x.Operator == "and") {
+		return append(termsOf(x.Left), termsOf(x.Right)...)
+	}
+	return []ast.Node{n}
+}
+
+// mostTerms is of how many terms an element tells.
+const mostTerms = 3
+
+// evidence is what the search rests on; holds says that it came out as it should. Where it cannot be told there is none.
+func (s search) evidence(in env, holds bool) []Evidence {
+	found := holds != s.negated
+	switch {
+	case found && s.negated: // there is something that should not be
+		return s.of(in, len(s.terms), s.terms[0])
+	case found:
+		var all []Evidence
+		for _, term := range s.terms[:min(len(s.terms), mostTerms)] {
+			for _, e := range s.of(in, len(s.terms), term) {
+				e.Want = "" // it is what was read
+				all = append(all, e)
+			}
+		}
+		return all
+	case s.negated: // there is nothing, as it should be
+		return s.none(in, s.terms)
+	}
+	// The element that comes nearest satisfies the most terms from the first on.
+	for n, term := range slices.Backward(s.terms) {
+		if n == 0 {
+			break
+		}
+		if e := s.of(in, n, term); len(e) > 0 {
+			return e
+		}
+	}
+	return s.none(in, s.terms[:1])
+}
+
+// none tells that no element satisfies the terms.
+func (s search) none(in env, terms []ast.Node) []Evidence {
+	n, ok := s.compute(in, fmt.Sprintf("len(%s)", s.list))
+	if _, program := terms[0].(*ast.VariableDeclaratorNode); program || !ok {
+		return nil // let p = #; … is too much for a line
+	}
+	want := "one with " + text(terms)
+	if s.negated {
+		want = "none with " + text(terms)
+	}
+	file := placeOf(s.list)
+	if file == places["processes"] {
+		if fields := fieldsIn(comparisonOf(terms[0]).left); len(fields) > 0 {
+			file += "/" + tagOf(&process{}, fields...)
+		}
+	}
+	return []Evidence{{File: strings.TrimSuffix(file, "/"), Want: want, Got: fmt.Sprintf("none of %s", say(n))}}
+}
+
+// of is what one term finds in the first element that satisfies the first n terms.
+func (s search) of(in env, n int, term ast.Node) []Evidence {
+	those := fmt.Sprintf("filter(%s, (%s))[:1]", s.list, text(s.terms[:n]))
+	element, ok := s.first(in, those)
+	if !ok {
+		return nil
+	}
+	c := comparisonOf(term)
+	e := Evidence{Want: text([]ast.Node{term})}
+	if c.left != nil {
+		got, ok := s.first(in, fmt.Sprintf("map(%s, (%s))", those, c.left))
+		if !ok {
+			return nil
+		}
+		e.Got = say(got)
+		negated := c.negated != s.negated
+		switch {
+		case c.right != nil:
+			if want, ok := s.first(in, fmt.Sprintf("map(%s, (%s))", those, c.right)); ok {
+				e.Want = phrase(c.operator, negated, say(want))
+			}
+		case negated:
+			e.Want = "no"
+		default:
+			e.Want = "yes"
+		}
+	} else if got, ok := s.first(in, fmt.Sprintf("map(%s, (%s))", those, term)); ok {
+		e.Got = say(got)
+	}
+	fields := fieldsIn(c.left)
+	if c.left == nil {
+		fields = fieldsIn(term)
+	}
+	if e.File = placeIn(element, fields...); e.File == "" {
+		e.File = placeOf(s.list)
+	}
+	return []Evidence{e}
+}
+
+// first computes a list and takes its first element; it is not ok where there is none.
+func (s search) first(in env, text string) (any, bool) {
+	out, ok := s.compute(in, text)
+	list, is := out.([]any)
+	if !ok || !is || len(list) == 0 {
+		return nil, false
+	}
+	return list[0], true
+}
+
+// compute computes an expression that was made from parts of one that is known to be good.
+func (s search) compute(in env, text string) (any, bool) {
+	program, err := partOf(text)
+	if err != nil {
+		return nil, false
+	}
+	out, err := run(program, in)
+	return out, err == nil
+}
+
+// text writes terms as the author did.
+func text(terms []ast.Node) string {
+	words := make([]string, 0, len(terms))
+	for _, t := range terms {
+		if len(terms) > 1 {
+			words = append(words, "("+t.String()+")")
+			continue
+		}
+		words = append(words, t.String())
+	}
+	return strings.Join(words, " && ")
+}
+
+// fieldsIn are the fields, the outer first, of the first thing that a part asks of a loop's element: ns, net and own of .ns.net.own.
+func fieldsIn(n ast.Node) []string {
+	if n == nil {
+		return nil
+	}
+	var chain *ast.MemberNode
+	ast.Walk(&n, visitor(func(n ast.Node) { // what is inside comes first
+		if m, ok := n.(*ast.MemberNode); ok && (chain == nil || m.Node == ast.Node(chain)) {
+			chain = m
+		}
+	}))
+	var fields []string
+	for chain != nil {
+		if s, ok := chain.Property.(*ast.StringNode); ok {
+			fields = append(fields, s.Value)
+		}
+		chain, _ = chain.Node.(*ast.MemberNode)
+	}
+	slices.Reverse(fields)
+	return fields
+}
