@@ -1,0 +1,536 @@
+package panel
+
+import (
+	"fmt"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+
+	"glassbox/sandbox/kernel"
+)
+
+// compare puts two processes side by side, difference by difference: the container that the learner has built by hand, and one of the
+// engine's. Which two is chosen on the page; so a reading has all that are worth it, and proposes two.
+type compare struct{}
+
+// CompareReading is the reading of the panel compare.
+type CompareReading struct {
+	// Rows are what is compared, in the order of the page.
+	Rows []CompareRow `json:"rows"`
+	// Processes are those that can be chosen: of those that see the same, the first.
+	Processes []CompareProcess `json:"processes"`
+	Left      int              `json:"left"`  // pid that is proposed for the left side
+	Right     int              `json:"right"` // and for the right one
+}
+
+// CompareRow is one thing that is compared.
+type CompareRow struct {
+	Name  string `json:"name"`
+	Title string `json:"title"`
+	Part  string `json:"part"` // of the page: namespaces, root, …
+	File  string `json:"file"` // in /proc/PID that it comes from
+}
+
+// CompareProcess is one process.
+type CompareProcess struct {
+	Pid  int    `json:"pid"`
+	Comm string `json:"comm"`
+	// Kind is engine for one of the engine's containers, nested for another one in namespaces or a root of its own, and box.
+	Kind string `json:"kind"`
+	// Container is the name, or else the short id, of the engine's container.
+	Container string `json:"container,omitempty"`
+	// Cells are in the order of Rows.
+	Cells []CompareCell `json:"cells"`
+}
+
+// CompareCell is what one process has.
+type CompareCell struct {
+	// Text is what is shown, and compared.
+	Text string `json:"text"`
+	// Note says more, and is not compared: a namespace's number.
+	Note string `json:"note,omitempty"`
+	// List are the members of a set, which are compared one by one; nil where it is no set.
+	List []string `json:"list"`
+}
+
+// mostCompared bounds the processes that can be chosen.
+const mostCompared = 16
+
+// compared are the rows and where each comes from.
+var compared = []struct {
+	CompareRow
+	of func(*side) CompareCell
+}{
+	{CompareRow{"user", "user", "namespaces", "ns/user"}, namespace(0)},
+	{CompareRow{"pid", "pid", "namespaces", "ns/pid"}, namespace(1)},
+	{CompareRow{"mnt", "mnt", "namespaces", "ns/mnt"}, namespace(2)},
+	{CompareRow{"net", "net", "namespaces", "ns/net"}, namespace(3)},
+	{CompareRow{"uts", "uts", "namespaces", "ns/uts"}, namespace(4)},
+	{CompareRow{"ipc", "ipc", "namespaces", "ns/ipc"}, namespace(5)},
+	{CompareRow{"cgroup", "cgroup", "namespaces", "ns/cgroup"}, namespace(6)},
+	{CompareRow{"time", "time", "namespaces", "ns/time"}, namespace(7)},
+
+	{CompareRow{"root", "root", "root and mounts", "mountinfo"}, (*side).root},
+	{CompareRow{"root-mode", "written to", "root and mounts", "mountinfo"}, (*side).rootMode},
+	{CompareRow{"masked", "masked", "root and mounts", "mountinfo"}, (*side).masked},
+	{CompareRow{"read-only", "read-only", "root and mounts", "mountinfo"}, (*side).readOnly},
+	{CompareRow{"tmpfs", "tmpfs", "root and mounts", "mountinfo"}, (*side).tmpfs},
+	{CompareRow{"dev", "mounted in /dev", "root and mounts", "mountinfo"}, (*side).devices},
+
+	{CompareRow{"group", "group", "control group", "cgroup"}, (*side).groupPath},
+	{CompareRow{"memory", "memory.max", "control group", "cgroup"}, limitOf(func(g *kernel.Cgroup) int { return g.MemoryMax })},
+	{CompareRow{"pids", "pids.max", "control group", "cgroup"}, limitOf(func(g *kernel.Cgroup) int { return g.PidsMax })},
+	{CompareRow{"cpu", "cpu.max", "control group", "cgroup"}, (*side).cpu},
+
+	{CompareRow{"uid", "user id", "ids and capabilities", "status"}, (*side).uid},
+	{CompareRow{"uid_map", "uid_map", "ids and capabilities", "uid_map"}, (*side).uidMap},
+	{CompareRow{"CapEff", "CapEff", "ids and capabilities", "status"}, set(func(c kernel.Capabilities) []string { return c.Effective })},
+	{CompareRow{"CapPrm", "CapPrm", "ids and capabilities", "status"}, set(func(c kernel.Capabilities) []string { return c.Permitted })},
+	{CompareRow{"CapInh", "CapInh", "ids and capabilities", "status"}, set(func(c kernel.Capabilities) []string { return c.Inheritable })},
+	{CompareRow{"CapBnd", "CapBnd", "ids and capabilities", "status"}, set(func(c kernel.Capabilities) []string { return c.Bounding })},
+	{CompareRow{"CapAmb", "CapAmb", "ids and capabilities", "status"}, set(func(c kernel.Capabilities) []string { return c.Ambient })},
+
+	{CompareRow{"seccomp", "seccomp", "system calls", "status"}, (*side).seccomp},
+	{CompareRow{"no_new_privs", "no_new_privs", "system calls", "status"}, (*side).noNewPrivs},
+
+	{CompareRow{"hostname", "host name", "what it sees", "ns/uts"}, (*side).hostname},
+	{CompareRow{"pid-inside", "its own pid", "what it sees", "status"}, (*side).pidInside},
+	{CompareRow{"processes", "processes", "what it sees", "ns/pid"}, (*side).processes},
+	{CompareRow{"interfaces", "interfaces", "what it sees", "net/dev"}, (*side).interfaces},
+}
+
+func (compare) Name() string  { return "compare" }
+func (compare) Title() string { return "Side by side" }
+func (compare) Want() kernel.Want {
+	return kernel.WantProcesses | kernel.WantNamespaces | kernel.WantPaths | kernel.WantMaps | kernel.WantCgroups |
+		kernel.WantMounts | kernel.WantNetworks | kernel.WantHostnames
+}
+
+func (compare) Read(v *kernel.View, front *kernel.Process) (any, []string) {
+	sides := sidesOf(v, front)
+	reading := CompareReading{Rows: []CompareRow{}, Processes: []CompareProcess{}}
+	for _, c := range compared {
+		reading.Rows = append(reading.Rows, c.CompareRow)
+	}
+	for _, s := range sides {
+		p := CompareProcess{Pid: s.Pid, Comm: s.Comm, Kind: s.kind, Container: s.container}
+		for _, c := range compared {
+			p.Cells = append(p.Cells, c.of(s))
+		}
+		reading.Processes = append(reading.Processes, p)
+	}
+	reading.Left, reading.Right = propose(sides, front)
+	var paths []string
+	for _, pid := range []int{reading.Left, reading.Right} {
+		if pid != 0 {
+			for _, file := range []string{"ns/", "status", "mountinfo", "cgroup", "uid_map"} {
+				paths = append(paths, fmt.Sprintf("/proc/%d/%s", pid, file))
+			}
+		}
+	}
+	return reading, paths
+}
+
+// side is a process with what it sees.
+type side struct {
+	*kernel.Process
+
+	view      *kernel.View
+	kind      string
+	container string
+	mounts    []*kernel.Mount
+	box       *kernel.Mount // the root of PID 1
+}
+
+// sidesOf are the processes worth comparing, by pid: of those that are in the same namespaces, with the same root, the same capabilities and
+// the same filters, the one that was started first; and the one in front.
+func sidesOf(v *kernel.View, front *kernel.Process) []*side {
+	mounts, box := map[int][]*kernel.Mount{}, &kernel.Mount{}
+	for _, ns := range v.Mounts {
+		mounts[ns.ID] = ns.Mounts
+	}
+	if v.Init != nil {
+		box = rootOf(mounts[v.Init.Namespaces.Mount.ID])
+	}
+	names := containerNames(v)
+	first := map[sight]*kernel.Process{}
+	for _, p := range v.Processes {
+		key := sightOf(p)
+		if was := first[key]; was == nil || p.Started.Before(was.Started) {
+			first[key] = p
+		}
+	}
+	var chosen []*kernel.Process
+	for _, p := range first {
+		if p.Exists {
+			chosen = append(chosen, p)
+		}
+	}
+	if front.Exists && !slices.Contains(chosen, front) {
+		chosen = append(chosen, front)
+	}
+	slices.SortFunc(chosen, func(a, b *kernel.Process) int { return a.Pid - b.Pid })
+	extra := len(chosen) - mostCompared
+	chosen = slices.DeleteFunc(chosen, func(p *kernel.Process) bool {
+		if extra <= 0 || p == v.Init || p == front || p.Shell {
+			return false
+		}
+		extra-- // the oldest goes
+		return true
+	})
+	var sides []*side
+	for _, p := range chosen {
+		s := &side{Process: p, view: v, kind: "box", mounts: mounts[p.Namespaces.Mount.ID], box: box}
+		if id := containerOf(p, rootOf(s.mounts)); id != "" {
+			s.kind, s.container = "engine", id[:12]
+			if name := names[id]; name != "" {
+				s.container = name
+			}
+		} else if nested(p) || p.Root != "/" && p.Root != "" {
+			s.kind = "nested"
+		}
+		sides = append(sides, s)
+	}
+	return sides
+}
+
+// sight is what processes have in common that see and may do the same.
+type sight struct {
+	namespaces                kernel.Namespaces
+	root, group, capabilities string
+	filters, uid              int
+}
+
+func sightOf(p *kernel.Process) sight {
+	c := p.Capabilities
+	may := strings.Join([]string{strings.Join(c.Effective, " "), strings.Join(c.Permitted, " "), strings.Join(c.Bounding, " ")}, ",")
+	return sight{namespaces: p.Namespaces, root: p.Root, group: p.Cgroup, capabilities: may, filters: p.OwnFilters, uid: p.UID}
+}
+
+// engineGroup and engineRoot are how podman names what belongs to a container.
+var (
+	engineGroup = regexp.MustCompile(`/libpod-([0-9a-f]{64})(/|$)`)
+	engineRoot  = regexp.MustCompile(`(^|/)([0-9a-f]{64})/diff$`)
+)
+
+// containerOf is the id of the engine's container that a process is in; empty for none. Its control group tells, or else the layer that its root
+// writes to.
+func containerOf(p *kernel.Process, root *kernel.Mount) string {
+	for _, group := range p.Cgroups {
+		if m := engineGroup.FindStringSubmatch(group); m != nil {
+			return m[1]
+		}
+	}
+	if m := engineRoot.FindStringSubmatch(root.Upper); m != nil && root.Type == "overlay" {
+		return m[2]
+	}
+	return ""
+}
+
+// containerNames are the names of the engine's containers by id, as the command line of each one's monitor (conmon) has them.
+func containerNames(v *kernel.View) map[string]string {
+	names := map[string]string{}
+	for _, p := range v.Processes {
+		if p.Comm != "conmon" {
+			continue
+		}
+		id, name := "", ""
+		for i, word := range p.Args[:max(0, len(p.Args)-1)] {
+			switch word {
+			case "-c", "--cid":
+				id = p.Args[i+1]
+			case "-n", "--name":
+				name = p.Args[i+1]
+			}
+		}
+		names[id] = name
+	}
+	return names
+}
+
+// propose chooses the two: on the left the process in front if it is nested, else the newest that was nested by hand, else the one in front;
+// on the right the newest of the engine's containers, else the box's first shell, else PID 1.
+func propose(sides []*side, front *kernel.Process) (left, right int) {
+	newest := func(kind string) int {
+		var found *side
+		for _, s := range sides {
+			if s.kind == kind && !s.follows(sides) && (found == nil || found.before(s)) {
+				found = s
+			}
+		}
+		if found == nil {
+			return 0
+		}
+		return found.Pid
+	}
+	left = front.Pid
+	if i := slices.IndexFunc(sides, func(s *side) bool { return s.Pid == front.Pid }); i < 0 || sides[i].kind != "nested" {
+		if pid := newest("nested"); pid != 0 {
+			left = pid
+		}
+	}
+	if right = newest("engine"); right != 0 && right != left {
+		return left, right
+	}
+	right = 0
+	for _, s := range sides {
+		if s.kind == "box" && s.Pid != left && (right == 0 || s.Shell) {
+			if right = s.Pid; s.Shell {
+				break
+			}
+		}
+	}
+	return left, right
+}
+
+// before tells whether a process is the older of two. The kernel's clock of beginnings is coarse, see proc_pid_stat(5); within one tick
+// the numbers tell.
+func (s *side) before(o *side) bool {
+	return s.Started.Before(o.Started) || s.Started.Equal(o.Started) && s.Pid < o.Pid
+}
+
+// follows tells whether an earlier process is in the same container of the engine's: the first is the one that the engine has started.
+func (s *side) follows(sides []*side) bool {
+	return s.container != "" && slices.ContainsFunc(sides, func(o *side) bool {
+		return o.container == s.container && o.before(s)
+	})
+}
+
+// rootOf is what is mounted at /; the topmost where there are several.
+func rootOf(mounts []*kernel.Mount) *kernel.Mount {
+	for _, m := range slices.Backward(mounts) {
+		if m.Path == "/" {
+			return m
+		}
+	}
+	return &kernel.Mount{}
+}
+
+func namespace(kind int) func(*side) CompareCell {
+	return func(s *side) CompareCell {
+		ns := kinds[kind].of(s.Process)
+		switch {
+		case ns.ID == 0:
+			return CompareCell{Text: "not known"}
+		case ns.Own:
+			return CompareCell{Text: "its own", Note: strconv.Itoa(ns.ID)}
+		}
+		return CompareCell{Text: "the box’s", Note: strconv.Itoa(ns.ID)}
+	}
+}
+
+func (s *side) root() CompareCell {
+	root := rootOf(s.mounts)
+	switch {
+	case s.Root != "/" && s.Root != "":
+		return CompareCell{Text: "chroot to " + s.Root}
+	case s.sameRoot():
+		return CompareCell{Text: "the box’s"}
+	case root.Type == "":
+		return CompareCell{Text: "not known"}
+	case root.Type == "overlay":
+		return CompareCell{Text: "an overlay", Note: layers(len(root.Lower))}
+	}
+	return CompareCell{Text: "a " + root.Type, Note: root.Root}
+}
+
+func layers(n int) string {
+	if n == 1 {
+		return "on 1 layer"
+	}
+	return fmt.Sprintf("on %d layers", n)
+}
+
+// sameRoot tells whether its root is the box's, if need be in a mount namespace of its own.
+func (s *side) sameRoot() bool {
+	root := rootOf(s.mounts)
+	return !s.Namespaces.Mount.Own || root.Device != "" && root.Device == s.box.Device && root.Root == s.box.Root
+}
+
+func (s *side) rootMode() CompareCell {
+	root := rootOf(s.mounts)
+	switch {
+	case s.Root != "/" && s.Root != "":
+		return CompareCell{Text: "the files themselves"}
+	case root.ReadOnly:
+		return CompareCell{Text: "nothing: read-only"}
+	case s.sameRoot():
+		return CompareCell{Text: "the box’s layer"}
+	case root.Upper != "":
+		return CompareCell{Text: "a layer of its own", Note: root.Upper}
+	}
+	return CompareCell{Text: "the files themselves"}
+}
+
+// some are the paths of the mounts for which f says so, as a set.
+func (s *side) some(f func(*kernel.Mount) bool) CompareCell {
+	c := CompareCell{List: []string{}}
+	for _, m := range s.mounts {
+		if f(m) && !slices.Contains(c.List, m.Path) {
+			c.List = append(c.List, m.Path)
+		}
+	}
+	slices.Sort(c.List)
+	c.Text = strconv.Itoa(len(c.List))
+	return c
+}
+
+// below tells whether a path is in one of the directories of the kernel's that are masked: /proc and /sys.
+func below(p string) bool { return strings.HasPrefix(p, "/proc/") || strings.HasPrefix(p, "/sys/") }
+
+// masked are the places of /proc and /sys that something empty is mounted over.
+func (s *side) masked() CompareCell {
+	return s.some(func(m *kernel.Mount) bool {
+		return below(m.Path) && (m.Type == "tmpfs" && !strings.HasPrefix(m.Path, "/sys/fs/cgroup") || m.Root == "/null")
+	})
+}
+
+// readOnly are the mounts that cannot be written, masks excepted.
+func (s *side) readOnly() CompareCell {
+	return s.some(func(m *kernel.Mount) bool { return m.ReadOnly && m.Type != "tmpfs" && m.Root != "/null" })
+}
+
+func (s *side) tmpfs() CompareCell {
+	return s.some(func(m *kernel.Mount) bool { return m.Type == "tmpfs" && !below(m.Path) })
+}
+
+func (s *side) devices() CompareCell {
+	return s.some(func(m *kernel.Mount) bool { return strings.HasPrefix(m.Path, "/dev/") })
+}
+
+func (s *side) groupPath() CompareCell {
+	switch {
+	case engineGroup.MatchString(s.Cgroup):
+		return CompareCell{Text: "the container’s own", Note: s.Cgroup}
+	case s.Cgroup == "":
+		return CompareCell{Text: "not known"}
+	}
+	return CompareCell{Text: s.Cgroup}
+}
+
+// group is its control group, one without limits if that was not read.
+func (s *side) group() *kernel.Cgroup {
+	i := slices.IndexFunc(s.view.Cgroups, func(g *kernel.Cgroup) bool { return g.Path == s.Cgroup })
+	if i < 0 {
+		return &kernel.Cgroup{MemoryMax: kernel.Unlimited, PidsMax: kernel.Unlimited}
+	}
+	return s.view.Cgroups[i]
+}
+
+func limitOf(f func(*kernel.Cgroup) int) func(*side) CompareCell {
+	return func(s *side) CompareCell {
+		switch n := f(s.group()); {
+		case n >= kernel.Unlimited:
+			return CompareCell{Text: "max"}
+		case n >= 1<<20 && n%(1<<20) == 0:
+			return CompareCell{Text: fmt.Sprintf("%d MiB", n>>20)}
+		case n >= 1<<20:
+			return CompareCell{Text: fmt.Sprintf("%.1f MiB", float64(n)/(1<<20))}
+		default:
+			return CompareCell{Text: strconv.Itoa(n)}
+		}
+	}
+}
+
+func (s *side) cpu() CompareCell {
+	c := s.group().CPUMax
+	if !c.Limited || c.Period == 0 {
+		return CompareCell{Text: "max"}
+	}
+	return CompareCell{Text: strconv.FormatFloat(float64(c.Quota)/float64(c.Period), 'g', 3, 64) + " of a processor"}
+}
+
+func (s *side) uid() CompareCell {
+	if s.OwnUID != s.UID {
+		return CompareCell{Text: fmt.Sprintf("%d, outside %d", s.OwnUID, s.UID)}
+	}
+	return CompareCell{Text: strconv.Itoa(s.UID)}
+}
+
+func (s *side) uidMap() CompareCell {
+	if !s.Namespaces.User.Own {
+		return CompareCell{Text: "the box’s"}
+	}
+	var lines []string
+	for _, m := range s.UIDMap {
+		lines = append(lines, fmt.Sprintf("%d→%d ×%d", m.Inside, m.Outside, m.Count))
+	}
+	if lines == nil {
+		return CompareCell{Text: "none"}
+	}
+	return CompareCell{Text: strings.Join(lines, ", ")}
+}
+
+func set(f func(kernel.Capabilities) []string) func(*side) CompareCell {
+	return func(s *side) CompareCell {
+		has := []string{}
+		for _, name := range f(s.Capabilities) {
+			has = append(has, strings.TrimPrefix(name, "CAP_"))
+		}
+		return CompareCell{Text: strconv.Itoa(len(has)), List: has}
+	}
+}
+
+func (s *side) seccomp() CompareCell {
+	switch s.OwnFilters {
+	case 0:
+		return CompareCell{Text: "the box’s filter"}
+	case 1:
+		return CompareCell{Text: "and a filter of its own"}
+	}
+	return CompareCell{Text: fmt.Sprintf("and %d filters of its own", s.OwnFilters)}
+}
+
+func (s *side) noNewPrivs() CompareCell {
+	if s.NoNewPrivs {
+		return CompareCell{Text: "yes"}
+	}
+	return CompareCell{Text: "no"}
+}
+
+func (s *side) hostname() CompareCell {
+	for _, h := range s.view.Hostnames {
+		if h.ID == s.Namespaces.UTS.ID {
+			return CompareCell{Text: h.Name}
+		}
+	}
+	return CompareCell{Text: "not known"}
+}
+
+func (s *side) pidInside() CompareCell {
+	if len(s.Pids) == 0 {
+		return CompareCell{Text: strconv.Itoa(s.Pid)}
+	}
+	return CompareCell{Text: strconv.Itoa(s.Pids[len(s.Pids)-1])}
+}
+
+// processes are those of its pid namespace and of those below it.
+func (s *side) processes() CompareCell {
+	if !s.Namespaces.Pid.Own {
+		return CompareCell{Text: "all of the box’s"}
+	}
+	inside := map[int]bool{}
+	n := 0
+	walk(s.view, func(p *kernel.Process, _ int) {
+		if p.Namespaces.Pid.ID == s.Namespaces.Pid.ID || inside[p.HostPpid] {
+			inside[p.HostPid] = true
+			n++
+		}
+	})
+	return CompareCell{Text: fmt.Sprintf("%d of %d", n, len(s.view.Processes))}
+}
+
+func (s *side) interfaces() CompareCell {
+	c := CompareCell{List: []string{}}
+	for _, n := range s.view.Networks {
+		if n.ID != s.Namespaces.Net.ID {
+			continue
+		}
+		for _, i := range n.Interfaces {
+			c.List = append(c.List, i.Name)
+		}
+	}
+	c.Text = strconv.Itoa(len(c.List))
+	return c
+}
