@@ -1,0 +1,50 @@
+package proof
+
+import (
+	"context"
+	"testing"
+	"time"
+)
+
+func TestWhoWaitsForALine(t *testing.T) {
+	for _, c := range []struct {
+		name   string
+		front  front
+		output string
+		want   bool
+	}{
+		{"a shell that sleeps", front{"bash", 'S'}, "", true},
+		{"a shell that works", front{"bash", 'R'}, "root@box:~# ", false},
+		{"another program", front{"sleep", 'S'}, "root@box:~# ", false},
+		{"the shell of a container", front{"podman", 'S'}, "$ docker run -it ubuntu\r\n\x1b[1mroot@1f2e:/# \x1b[0m", true},
+		{"busybox in a container", front{"podman", 'S'}, "\r\n/ # ", true},
+		{"a container that says something", front{"podman", 'S'}, "root@box:~# docker run alpine cat\r\nhello", false},
+		{"a build", front{"podman", 'S'}, "root@box:~# docker build .\r\nSTEP 1/3: FROM scratch\r\n", false},
+		{"a server in a container", front{"podman", 'S'}, "", false},
+	} {
+		d := &desk{output: []byte(c.output)}
+		if got := d.waits(c.front); got != c.want {
+			t.Errorf("%s: got %v, want %v", c.name, got, c.want)
+		}
+	}
+}
+
+func TestWhoAsksForMore(t *testing.T) {
+	typed := "root@box:~# cat > x <<'EOF'" // the echo of what was typed before
+	for _, c := range []struct {
+		name, heard string
+		want        bool
+	}{
+		{"the prompt for more", "\r\n\x1b[?2004l\r\x1b[?2004h> ", true},
+		{"after a line that is echoed", "package main\r\n\x1b[?2004l\r\x1b[?2004h> ", true},
+		{"the echo alone, which ends like a prompt", "cat > ", false},
+		{"the prompt of a shell that has had its line", "EOF\r\nroot@box:~# ", false},
+	} {
+		ctx, cancel := context.WithTimeout(t.Context(), 20*time.Millisecond)
+		d := &desk{output: []byte(typed + c.heard), count: 100_000 + len(typed+c.heard)} // the first 100 kB are forgotten
+		if got := d.asks(ctx, 100_000+len(typed)); got != c.want {
+			t.Errorf("%s: got %v, want %v", c.name, got, c.want)
+		}
+		cancel()
+	}
+}
