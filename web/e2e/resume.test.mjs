@@ -1,0 +1,306 @@
+// What a bad network does to a terminal, in a real browser, against the toy server of fixture/, which misbehaves on
+// command.
+import assert from "node:assert/strict";
+import { readFile } from "node:fs/promises";
+import { after, afterEach, before, beforeEach, test } from "node:test";
+import { start } from "../fixture/fake.mjs";
+import { launch, visit } from "./browser.mjs";
+
+let browser;
+let fake;
+let page;
+let context;
+
+before(async () => {
+  [browser, fake] = await Promise.all([launch(), start()]);
+});
+after(async () => {
+  await browser?.close();
+  await fake?.close();
+});
+beforeEach(async () => {
+  fake.shells.clear();
+  fake.requests.length = 0;
+  fake.posts.length = 0;
+  fake.refusing = false;
+  fake.box = { type: "box", state: "ready", id: "b1", hostname: "teal-otter" };
+  ({ page, context } = await visit(browser, `${fake.url}/lessons/control-groups`));
+  await shows("root@teal-otter");
+});
+afterEach(() => context.close());
+
+const shell = () => fake.shells.get("one");
+const screen = () => page.locator("#terminal-one .xterm-accessibility-tree");
+const words = () => page.textContent("[data-connection]");
+
+/** until polls a condition that the page cannot tell. */
+async function until(condition, what) {
+  const deadline = Date.now() + 10_000;
+  while (!(await condition())) {
+    assert.ok(Date.now() < deadline, `timed out: ${what}`);
+    await new Promise((resolve) => setTimeout(resolve, 20));
+  }
+}
+const shows = (text) => until(async () => (await screen().innerText()).includes(text), `the screen shows ${text}`);
+const type = async (text) => {
+  await page.locator("#terminal-one .xterm-helper-textarea").focus();
+  await page.keyboard.type(text);
+};
+
+test("output goes on where it was cut, without a byte lost or doubled", async () => {
+  await type("echo before\r");
+  await shows("before");
+  fake.refusing = true;
+  fake.drop();
+  await until(async () => /lost/.test(await words()), "the page says that the connection is lost");
+  shell().print("\r\nwhile-away");
+  fake.refusing = false;
+  await shows("while-away");
+  await until(async () => (await words()) === "", "the page stops saying so");
+  const text = await screen().innerText();
+  assert.equal(text.split("echo before").length - 1, 1, "what was there before is there once");
+  assert.equal(text.split("while-away").length - 1, 1);
+  await until(() => shell().acked === shell().output.length, "all that is drawn is acknowledged");
+});
+
+test("what was typed while the connection was away arrives once it is back", async () => {
+  fake.refusing = true;
+  fake.drop();
+  await until(async () => /lost/.test(await words()), "the page notices");
+  await type("echo patience\r");
+  fake.refusing = false;
+  await until(() => shell().typed.includes("echo patience\r"), "the shell gets it");
+  assert.equal(shell().typed.split("patience").length - 1, 1);
+});
+
+test("a flood is acknowledged as it is drawn, to its last byte", async () => {
+  await type("flood 600\r"); // 600 KiB
+  await until(
+    () => shell().acked === shell().output.length && shell().acked > 600_000,
+    "the last byte is acknowledged",
+  );
+});
+
+test("a reload shows what the shell said, and answers none of its old questions", async () => {
+  await type("ask\r"); // where is the cursor? what are you?
+  await until(() => /\[\d+;\d+R/.test(shell().typed), "a question is answered while somebody types");
+  await type("\recho kept\r");
+  await shows("kept");
+  const typed = shell().typed;
+  await page.reload();
+  await shows("kept");
+  await until(() => shell().acked === shell().output.length, "the old output is drawn");
+  assert.equal(shell().typed, typed, "nothing was sent by drawing it again");
+});
+
+test("the page is as large as the window and does not scroll", async () => {
+  const spare = await page.evaluate(() => {
+    const { scrollWidth, clientWidth, scrollHeight, clientHeight } = document.documentElement;
+    return [scrollWidth - clientWidth, scrollHeight - clientHeight];
+  });
+  assert.deepEqual(spare, [0, 0]);
+});
+
+test("the size of the window is told, and told again to a new connection", async () => {
+  await until(() => shell().size?.cols > 20, "the size is told");
+  const { rows, cols } = shell().size;
+  shell().size = undefined;
+  fake.drop();
+  await until(() => shell().size !== undefined, "the size is told again");
+  assert.deepEqual({ rows: shell().size.rows, cols: shell().size.cols }, { rows, cols });
+});
+
+test("terminals stand side by side, or one in front", async () => {
+  const visible = () => page.locator(".xterm-screen:visible").count();
+  await until(async () => (await visible()) === 2, "two side by side");
+  await page.click("[data-split]");
+  await until(async () => (await visible()) === 1, "one in front");
+  await page.click("#tab-two");
+  await until(() => page.locator("#terminal-two .xterm-screen").isVisible(), "the other one");
+  assert.ok(await page.evaluate(() => document.activeElement.closest("#terminal-two") !== null), "it has the focus");
+  await page.click("[data-new-terminal]");
+  await until(() => fake.shells.has("three"), "a third shell");
+  await until(() => page.locator("#terminal-three .xterm-screen").isVisible(), "the third one in front");
+  await page.keyboard.type("hello");
+  await until(() => fake.shells.get("three").typed === "hello", "typing goes there");
+});
+
+test("a shell that ends says so, and is replaced under its name", async () => {
+  const first = shell().id;
+  await type("exit\r");
+  const notice = page.locator("#terminal-one .shell-notice");
+  await until(async () => /has ended/.test(await notice.innerText()), "the notice");
+  await notice.locator("button").click();
+  await until(() => shell().id !== first, "a new shell");
+  await type("echo anew\r");
+  await shows("anew");
+});
+
+test("Run types a block into its terminal and opens it if need be", async () => {
+  const block = page.locator("figure.run", { hasText: "Run a subshell" }).first();
+  await block.locator("[data-run]").click();
+  await until(() => shell().typed.includes("# Run a command\r"), "the lines are typed");
+  assert.match(shell().typed, /^sh .*\rls .*\r$/);
+  assert.ok(
+    await page.evaluate(() => document.activeElement.closest("#terminal-one") !== null),
+    "the terminal has the focus",
+  );
+});
+
+test("only panels on the screen are watched, and none in a hidden tab", async () => {
+  const watched = () => fake.requests.filter((r) => r.type === "watch").at(-1)?.panels;
+  await until(() => watched()?.includes("memory"), "memory is watched");
+  await page.click(".chip[data-panel=memory]");
+  await until(() => !watched().includes("memory"), "a closed panel is not");
+  await page.click(".chip[data-panel=capabilities]");
+  await until(() => watched().includes("capabilities"), "an opened one is");
+  await page.reload();
+  await until(() => watched()?.includes("cgroups") && !watched().includes("memory"), "what is open is remembered");
+});
+
+test("the keyboard leaves the terminal and comes back", async () => {
+  await page.locator("#terminal-one .xterm-helper-textarea").focus();
+  const region = () => page.evaluate(() => document.activeElement.closest(".region")?.id);
+  await page.keyboard.press("F6");
+  assert.equal(await region(), "panels");
+  await page.keyboard.press("F6");
+  assert.equal(await region(), "lesson");
+  await page.keyboard.press("F6");
+  assert.equal(await region(), "terminals");
+  await page.keyboard.press("Control+Shift+Period");
+  assert.equal(await region(), "panels");
+  await page.locator("#terminal-one .xterm-helper-textarea").focus();
+  await page.keyboard.press("Tab");
+  assert.equal(await region(), "terminals", "Tab belongs to the shell");
+  await until(() => shell().typed.endsWith("\t"), "the shell gets the Tab");
+  await page.focus("#gutter-x");
+  const before = await page.getAttribute("#gutter-x", "aria-valuenow");
+  await page.keyboard.press("ArrowRight");
+  assert.equal(Number(await page.getAttribute("#gutter-x", "aria-valuenow")), Number(before) + 2);
+});
+
+test("links: http is followed, a script is not", async () => {
+  await type("links\r");
+  await shows("good");
+  let opened = 0;
+  context.on("page", (p) => {
+    opened++;
+    void p.close();
+  });
+  const row = page.locator("#terminal-one .xterm-screen");
+  const box = await row.boundingBox();
+  const lines = (await screen().innerText()).split("\n");
+  const at = lines.findIndex((l) => l.includes("https://example.org/x bad good"));
+  const cell = await page.evaluate(() => {
+    const s = document.querySelector("#terminal-one .xterm-screen").getBoundingClientRect();
+    return s.height;
+  });
+  const height = cell / shell().size.rows;
+  const width = box.width / shell().size.cols;
+  const click = async (column) => {
+    await page.mouse.move(box.x + (column + 0.5) * width, box.y + (at + 0.5) * height);
+    await page.waitForTimeout(100); // xterm looks for links when the pointer rests
+    await page.mouse.click(box.x + (column + 0.5) * width, box.y + (at + 0.5) * height);
+  };
+  await click("https://example.org/x ".length + 1); // bad
+  assert.equal(opened, 0, "the script is inert");
+  await click("https://example.org/x bad ".length + 1); // good
+  await until(() => opened === 1, "the good link opens");
+});
+
+test("a box that could not be built says why and can be tried again", async () => {
+  fake.setBox({ state: "failed", error: "idmap lower: this kernel has no id-mapped mounts" });
+  const overlay = page.locator("[data-box-overlay]");
+  await until(async () => /id-mapped mounts/.test(await overlay.innerText()), "the reason");
+  await overlay.locator("button").click();
+  await until(() => fake.posts.includes("/lessons/control-groups/restart"), "the restart");
+  fake.shells.clear();
+  fake.setBox({ state: "building" });
+  fake.setBox({ state: "ready", id: "b2", hostname: "amber-finch" });
+  await until(async () => (await page.textContent("[data-box-words]")) === "amber-finch", "the new name");
+  assert.ok(await overlay.isHidden());
+  await shows("root@teal-otter");
+});
+
+test("wipe asks first, and says what is lost", async () => {
+  await page.click("#box summary");
+  await page.click("[data-verb=wipe]");
+  const dialog = page.locator("dialog[open]");
+  assert.match(await dialog.innerText(), /passed exercises/);
+  await page.keyboard.press("Escape");
+  assert.deepEqual(fake.posts, []);
+  await page.click("#box summary");
+  await page.click("[data-verb=wipe]");
+  await dialog.locator("[value=yes]").click();
+  await until(() => fake.posts.includes("/lessons/control-groups/wipe"), "the wipe");
+});
+
+test("a verdict appears in the page by itself, once", async () => {
+  fake.tell({ type: "verdict", exercise: "draw-the-line", status: "not-yet", by: "watch", say: "There is no group." });
+  fake.tell({ type: "progress", passed: ["draw-the-line"], total: 7 });
+  fake.tell({ type: "verdict", exercise: "draw-the-line", status: "passed", by: "watch" });
+  await until(async () => (await page.getAttribute("#exercise-draw-the-line", "data-state")) === "passed", "the tick");
+  assert.equal(await page.textContent("[data-progress-words]"), "1 of 7");
+  assert.match(await page.textContent("#announcer"), /passed/);
+  assert.ok(
+    !(await page.textContent("#exercise-draw-the-line")).includes("There is no group"),
+    "the watcher does not nag",
+  );
+});
+
+test("nothing to complain of for a screen reader, light or dark", async () => {
+  const axe = await readFile(new URL("../node_modules/axe-core/axe.min.js", import.meta.url), "utf8");
+  for (const colorScheme of ["light", "dark"]) {
+    for (const path of ["/", "/lessons/control-groups", "/nothing"]) {
+      const { page, context } = await visit(browser, fake.url + path, { colorScheme });
+      if (path.startsWith("/lessons")) {
+        await page.evaluate(() => {
+          for (const chip of document.querySelectorAll(".chip[aria-pressed=false]")) chip.click();
+        });
+        await until(
+          async () => (await page.locator(".panel[data-waiting]:visible").count()) <= 6,
+          "the panels in sight are drawn",
+        );
+      }
+      await page.evaluate(axe);
+      const found = await page.evaluate(() => window.axe.run());
+      const words = found.violations.map((v) => `${v.id}: ${v.nodes.map((n) => n.target.join(" ")).join(", ")}`);
+      assert.deepEqual(words, [], `${path}, ${colorScheme}`);
+      await context.close();
+    }
+  }
+});
+
+test("find shows where a word stands", async () => {
+  await type("echo needle; echo needle\r");
+  await shows("needle");
+  await page.keyboard.press("Control+Shift+KeyF");
+  await page.keyboard.type("needle");
+  await until(async () => /of \d/.test(await page.textContent(".find-words")), "the count");
+  await page.keyboard.press("Escape");
+  assert.ok(await page.evaluate(() => document.activeElement.closest("#terminal-one") !== null));
+});
+
+test("a graphics processor draws, where there is one, and only after the first output", async () => {
+  const other = await browser.newContext({ viewport: { width: 1440, height: 900 } });
+  const drawn = await other.newPage();
+  await drawn.addInitScript(() => {
+    // This machine has none, and WebGL says so; it works all the same.
+    const ask = WebGL2RenderingContext.prototype.getParameter;
+    WebGL2RenderingContext.prototype.getParameter = function (name) {
+      const answer = ask.call(this, name);
+      return typeof answer === "string" && /swiftshader|llvmpipe/i.test(answer) ? "a graphics processor" : answer;
+    };
+    localStorage.setItem("glassbox:screen-reader", "true");
+  });
+  await drawn.goto(`${fake.url}/lessons/control-groups`);
+  const pane = drawn.locator("#terminal-one");
+  await until(async () => (await pane.getAttribute("data-renderer")) === "webgl", "WebGL draws");
+  assert.ok(await pane.locator("canvas").first().isVisible());
+  await until(
+    async () => (await pane.locator(".xterm-accessibility-tree").innerText()).includes("root@"),
+    "the prompt",
+  );
+  assert.equal(await page.getAttribute("#terminal-one", "data-renderer"), "dom", "without one, elements draw");
+  await other.close();
+});

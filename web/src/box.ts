@@ -1,0 +1,253 @@
+import { el, find, icon, setText } from "./dom.ts";
+import type { LabSocket } from "./lab-socket.ts";
+import type { BoxEvent } from "./protocol.ts";
+import type { Connection } from "./reconnecting.ts";
+import type { Terminals } from "./terminals.ts";
+
+interface Page {
+  say(text: string): void;
+  toast(text: string): void;
+}
+
+/** Box is the state of the learner's sandbox in the header, over the terminals, and the three verbs. */
+export class Box {
+  readonly #menu: HTMLElement;
+  readonly #overlay: HTMLElement;
+  readonly #lacks: HTMLElement;
+  readonly #terminals: Terminals;
+  readonly #page: Page;
+  #event: BoxEvent = { type: "box", state: "building" };
+  #connection: Connection = "connecting";
+  #id: string | undefined;
+  #late: ReturnType<typeof setTimeout> | undefined;
+
+  constructor(lab: LabSocket, terminals: Terminals, page: Page) {
+    this.#menu = find("#box");
+    this.#overlay = find("[data-box-overlay]");
+    this.#lacks = find("#lacks");
+    this.#terminals = terminals;
+    this.#page = page;
+    lab.on("box", (event) => this.#changed(event));
+    lab.onConnection((now) => {
+      this.#connection = now;
+      this.#draw();
+    });
+    for (const verb of ["shell", "restart", "wipe"] as const) {
+      find(`[data-verb=${verb}]`, this.#menu).addEventListener("click", () => void this.#do(verb));
+    }
+    this.#draw();
+  }
+
+  #changed(event: BoxEvent): void {
+    const before = this.#event;
+    this.#event = event;
+    const another = event.id !== undefined && this.#id !== undefined && event.id !== this.#id;
+    if (another || ["ended", "failed", "waiting", "lacking"].includes(event.state)) this.#terminals.boxGone();
+    if (event.id !== undefined) this.#id = event.id;
+    if (event.state === "ready") this.openTerminals();
+    if (before.state !== event.state) {
+      const words = {
+        waiting: `Your box is not there yet. ${event.say ?? ""}`,
+        lacking: `This lab cannot build the box of this lesson. ${event.say ?? ""}`,
+        building: "Your box is being built.",
+        ready: "Your box is ready.",
+        ended: "Your box has ended.",
+        failed: "Your box could not be built.",
+      };
+      this.#page.say(words[event.state]);
+    }
+    this.#draw();
+  }
+
+  #draw(): void {
+    const { state, hostname, error } = this.#event;
+    const lost = this.#connection === "waiting" || this.#connection === "gone";
+    this.#menu.dataset.state = lost ? "lost" : state;
+    const words = {
+      waiting: "not yet…",
+      lacking: "not here",
+      building: "building…",
+      ready: hostname || "ready",
+      ended: "ended",
+      failed: "not built",
+    }[state];
+    setText(find("[data-box-words]", this.#menu), lost ? "reconnecting…" : words);
+    const say = {
+      waiting: this.#event.say || "The lab prepares what it needs.",
+      lacking: this.#event.say || "This lab cannot build it.",
+      building: "It is being built.",
+      ready: hostname ? `It runs, and calls itself ${hostname}.` : "It runs.",
+      ended: "It has ended: its PID 1 is gone. Restart it to go on.",
+      failed: error || "It could not be built.",
+    }[state];
+    setText(
+      find("[data-box-say]", this.#menu),
+      lost ? "The connection to the lab is lost. Your box keeps running; this page comes back by itself." : say,
+    );
+    this.#drawOverlay();
+    this.#drawLacks();
+  }
+
+  // Above the text too: on a narrow screen the terminals are behind a tab.
+  #drawLacks(): void {
+    const { state, say, do: remedy } = this.#event;
+    this.#lacks.hidden = state !== "waiting" && state !== "lacking";
+    if (this.#lacks.hidden) return;
+    const head = state === "waiting" ? "The box is being prepared." : "This lab cannot build the box of this lesson.";
+    const words = [say, remedy, "The text can be read all the same."].filter(Boolean).join(" ");
+    this.#lacks.replaceChildren(el("p", {}, icon("danger"), el("span", {}, el("b", {}, head), ` ${words}`)));
+  }
+
+  #drawOverlay(): void {
+    clearTimeout(this.#late);
+    const { state, error, say, share, do: remedy } = this.#event;
+    const show = (...children: (Node | string)[]): void => {
+      this.#overlay.dataset.state = state;
+      this.#overlay.replaceChildren(...children);
+      this.#overlay.hidden = false;
+    };
+    const restart = (words: string): HTMLElement =>
+      el(
+        "button",
+        { type: "button", class: "button", onclick: () => void this.#do("restart") },
+        icon("restart"),
+        ` ${words}`,
+      );
+    switch (state) {
+      case "ready":
+        this.#overlay.hidden = true;
+        return;
+      case "waiting":
+        show(
+          el("div", { class: "building", "aria-hidden": "true" }, el("i"), el("i"), el("i")),
+          el("p", {}, "Your box is not there yet."),
+          el("p", { class: "aside" }, say || "The lab prepares what it needs."),
+          el(
+            "progress",
+            share ? { value: share, max: 1, "aria-label": "How much is done" } : { "aria-label": "At work" },
+          ),
+          el("p", { class: "aside" }, "It is built as soon as this is done. You can read on meanwhile."),
+        );
+        return;
+      case "lacking":
+        show(
+          icon("refused"),
+          el("p", {}, "This lab cannot build the box of this lesson."),
+          el("pre", { class: "reason" }, [say, remedy].filter(Boolean).join("\n\n")),
+          el("p", { class: "aside" }, "The text can be read all the same."),
+        );
+        return;
+      case "building":
+        // A box is mostly there before anybody has seen that it was not.
+        this.#late = setTimeout(
+          () =>
+            show(
+              el("div", { class: "building", "aria-hidden": "true" }, el("i"), el("i"), el("i")),
+              el(
+                "p",
+                {},
+                this.#connection === "waiting" ? "The lab does not answer. Trying again…" : "Your box is being built.",
+              ),
+              el("p", { class: "aside" }, "Namespaces, limits, a root of its own, a network."),
+            ),
+          250,
+        );
+        return;
+      case "ended":
+        show(
+          icon("box"),
+          el("p", {}, "Your box has ended."),
+          el(
+            "p",
+            { class: "aside" },
+            "Its PID 1 is gone, as after a reboot, and with it every process and file. What you have passed stays.",
+          ),
+          restart("Restart the box"),
+        );
+        return;
+      case "failed":
+        show(
+          icon("refused"),
+          el("p", {}, "Your box could not be built."),
+          error ? el("pre", { class: "reason" }, error) : "",
+          restart("Try again"),
+        );
+    }
+  }
+
+  /** openTerminals opens a shell in each terminal that has none, if there is a box for it. */
+  openTerminals(): void {
+    if (this.#event.state === "ready") this.#terminals.openAll();
+  }
+
+  /** restart asks, and replaces the box by a fresh one. */
+  restart(): void {
+    void this.#do("restart");
+  }
+
+  async #do(verb: "shell" | "restart" | "wipe"): Promise<void> {
+    if (verb === "shell") return this.#terminals.newShell();
+    const ask = {
+      restart: {
+        title: "Restart the box?",
+        lost: ["every file that you made in it", "every process that runs in it, and what the terminals show"],
+        kept: "Your passed exercises and answers stay.",
+        yes: "Restart the box",
+      },
+      wipe: {
+        title: "Wipe this lesson?",
+        lost: [
+          "the box: its files, processes and terminals",
+          "your passed exercises, answers and hints of this lesson",
+          "the values that were drawn for you; you get new ones",
+        ],
+        kept: "Other lessons are not touched.",
+        yes: "Wipe",
+      },
+    }[verb];
+    // A box that is gone has nothing to lose.
+    const nothing = verb === "restart" && (this.#event.state === "ended" || this.#event.state === "failed");
+    if (!nothing && !(await confirm(ask))) return;
+    const url = find(`[data-verb=${verb}]`, this.#menu).dataset.url ?? "";
+    try {
+      const response = await fetch(url, { method: "POST", headers: { Accept: "application/json" } });
+      if (!response.ok) throw new Error(await fault(response));
+      if (verb === "wipe") location.reload(); // the text has other values now
+    } catch (e) {
+      this.#page.toast(`That did not work: ${e instanceof Error ? e.message : "the lab does not answer"}`);
+    }
+  }
+}
+
+/** fault is what the server says about a request that it did not grant. */
+async function fault(response: Response): Promise<string> {
+  try {
+    const { say, do: remedy } = (await response.json()) as { say?: string; do?: string };
+    return [say, remedy].filter(Boolean).join(" ") || response.statusText;
+  } catch {
+    return response.statusText;
+  }
+}
+
+interface Ask {
+  title: string;
+  lost: string[];
+  kept: string;
+  yes: string;
+}
+
+function confirm(ask: Ask): Promise<boolean> {
+  const dialog = find<HTMLDialogElement>("#confirm");
+  setText(find("h2", dialog), ask.title);
+  find("[data-confirm-say]", dialog).replaceChildren(
+    el("p", {}, "This is lost:"),
+    el("ul", {}, ...ask.lost.map((l) => el("li", {}, l))),
+    el("p", { class: "kept" }, icon("tick"), ` ${ask.kept}`),
+  );
+  setText(find("[data-confirm-yes]", dialog), ask.yes);
+  dialog.returnValue = "";
+  dialog.showModal();
+  return new Promise((resolve) => {
+    dialog.addEventListener("close", () => resolve(dialog.returnValue === "yes"), { once: true });
+  });
+}
