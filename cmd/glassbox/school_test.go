@@ -1,0 +1,121 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"io"
+	"net/http"
+	"net/http/cookiejar"
+	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"glassbox/assets"
+	"glassbox/sandbox/sandboxtest"
+	"glassbox/server"
+)
+
+// A lesson whose layer this machine cannot have is there, and says so; the lab runs.
+func TestLayerThatCannotBeMade(t *testing.T) {
+	r := sandboxtest.Rig(t)
+	dir := t.TempDir()
+	for name, text := range map[string]string{
+		"course.yaml": "title: T\ndescription: D\n",
+		"01-one.md":   "---\ntitle: Needy\nsummary: S.\nneeds: {layers: [nowhere]}\n---\n## Step\n\nText.\n",
+		"02-two.md":   "---\ntitle: Modest\nsummary: S.\n---\n## Step\n\nText.\n",
+	} {
+		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	f := &flags{stderr: t.Output()}
+	s, err := openSchool([]string{dir}, false, f)
+	if err != nil {
+		t.Fatal(err)
+	}
+	front, err := assets.Front()
+	if err != nil {
+		t.Skip(err)
+	}
+	srv, err := server.New(server.Config{Builder: builder{r}, Courses: s.courses, Assets: front, State: t.TempDir(), Log: f.log()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	defer s.close()
+	defer cancel()
+	if err := s.open(ctx, srv, r); err != nil {
+		t.Fatal(err)
+	}
+	web := httptest.NewServer(srv)
+	defer web.Close()
+	jar, err := cookiejar.New(nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	client := http.Client{Jar: jar}
+	get := func() string {
+		res, err := client.Get(web.URL)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer res.Body.Close()
+		b, err := io.ReadAll(res.Body)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return string(b)
+	}
+	sandboxtest.Poll(t, 20*time.Second, func() error {
+		if page := get(); !strings.Contains(page, "needs more than this lab has") {
+			return errors.New("the page of the course does not say that a lesson needs more")
+		}
+		return nil
+	})
+	if page := get(); strings.Count(page, "needs more than this lab has") != 1 || !strings.Contains(page, "Needy") || !strings.Contains(page, "Modest") {
+		t.Error("the page of the course does not have both lessons, one of them with a remark")
+	}
+}
+
+// Several courses: of directories, and the one that comes with the program.
+func TestSchoolOfSeveralCourses(t *testing.T) {
+	write := func(lesson string) string {
+		dir := t.TempDir()
+		for name, text := range map[string]string{"course.yaml": "title: Mine\ndescription: D\n", "01-mine.md": lesson} {
+			if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o600); err != nil {
+				t.Fatal(err)
+			}
+		}
+		return dir
+	}
+	good := write("---\ntitle: A\n---\n## Step\n\nText.\n")
+	titles := func(dirs []string, builtIn bool) string {
+		t.Helper()
+		s, err := openSchool(dirs, builtIn, &flags{stderr: t.Output()})
+		if err != nil {
+			t.Fatal(err)
+		}
+		var titles []string
+		for _, c := range s.courses {
+			titles = append(titles, c.Title)
+		}
+		return strings.Join(titles, ", ")
+	}
+	if got := titles(nil, false); got != "Containers" {
+		t.Errorf("without directories: %s", got)
+	}
+	if got := titles([]string{good}, false); got != "Mine" {
+		t.Errorf("with a directory: %s", got)
+	}
+	if got := titles([]string{good}, true); got != "Containers, Mine" {
+		t.Errorf("with a directory and --built-in: %s", got)
+	}
+	bad := write("---\ntitel: A\n---\n## Step\n\nText.\n")
+	_, err := openSchool([]string{good, bad}, false, &flags{stderr: t.Output()})
+	if want := filepath.Join(bad, "01-mine.md") + ":2:1: unknown key titel"; err == nil || !strings.HasPrefix(err.Error(), want) {
+		t.Errorf("a mistake in the second is told as %v; want %s…", err, want)
+	}
+}
