@@ -69,6 +69,8 @@ type Recorder struct {
 	ended  uint64     // how many ever went into passed
 	marked uint64     // how many of these the last look has handed out
 	life   map[int]*life
+	heard  bool             // of anything since the last look
+	owed   map[int]*Process // of those in passed, by the host's pid: gone, and the connector has yet to say how
 	reads  allowance
 	closed bool
 }
@@ -85,6 +87,7 @@ const (
 	maxEvents = 2000
 	maxPassed = 1024
 	maxLives  = 4096 // processes between two looks; those beyond are only counted
+	maxOwed   = 256
 )
 
 // patience is how long a look waits for the connector to say how a process has ended that is gone.
@@ -101,7 +104,7 @@ func NewRecorder(source Source, options RecorderOptions) (*Recorder, error) {
 	if options.Log == nil {
 		options.Log = slog.New(slog.DiscardHandler)
 	}
-	r := &Recorder{options: options, stirred: make(chan struct{}, 1), life: map[int]*life{}}
+	r := newRecorder(options)
 	var err error
 	if r.reader, err = source.Open(); err != nil {
 		return nil, err
@@ -115,6 +118,10 @@ func NewRecorder(source Source, options RecorderOptions) (*Recorder, error) {
 		c.follow(r, []int{source.Init})
 	}
 	return r, nil
+}
+
+func newRecorder(options RecorderOptions) *Recorder {
+	return &Recorder{options: options, stirred: make(chan struct{}, 1), life: map[int]*life{}, owed: map[int]*Process{}}
 }
 
 // Close ends the history. What is kept can still be asked for.
@@ -165,7 +172,10 @@ func (r *Recorder) Look(ctx context.Context, want Want) (*View, error) {
 
 // again is the last View, as of now, if it has what is wanted and nothing has run in the sandbox since; else nil.
 func (r *Recorder) again(want Want, used int) *View {
-	if r.last == nil || used == 0 || used != r.used || time.Since(r.read) >= restful || r.last.Want&want.normal() != want.normal() {
+	r.mu.Lock()
+	heard := r.heard
+	r.mu.Unlock()
+	if r.last == nil || heard || used == 0 || used != r.used || time.Since(r.read) >= restful || r.last.Want&want.normal() != want.normal() {
 		return nil
 	}
 	v := r.last.as(r.last.Processes)
@@ -183,7 +193,9 @@ func (r *Recorder) Forget() {
 	defer r.looking.Unlock()
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.last, r.events, r.passed, r.marked, r.life = nil, nil, nil, r.ended, map[int]*life{}
+	r.last, r.events, r.passed, r.marked = nil, nil, nil, r.ended
+	clear(r.life)
+	clear(r.owed)
 }
 
 // Events are those with a number above after and below before, 0 for no bound, oldest first; of more than most, the latest. The
@@ -234,6 +246,10 @@ func (r *Recorder) hear(e procEvent) {
 	if r.closed {
 		return
 	}
+	r.heard = true
+	if r.amend(e) {
+		return
+	}
 	l := r.life[e.pid]
 	if l == nil {
 		if len(r.life) >= maxLives {
@@ -258,6 +274,23 @@ func (r *Recorder) hear(e procEvent) {
 		l.over, l.status = true, e.status
 		r.stir()
 	}
+}
+
+// amend takes the end of a process that a look has missed before the connector's thread came to say how it ended. mu is held.
+func (r *Recorder) amend(e procEvent) bool {
+	p := r.owed[e.pid]
+	if p == nil {
+		return false
+	}
+	delete(r.owed, e.pid)
+	if e.what != cnExit {
+		return false // another has its pid
+	}
+	if i := slices.Index(r.passed, p); i >= 0 {
+		r.passed[i] = p.end(e.status)
+	}
+	r.stir()
+	return true
 }
 
 func (r *Recorder) stir() {
@@ -329,7 +362,7 @@ func (r *Recorder) compare(ctx context.Context, last, now *View) {
 	}
 	r.mu.Lock()
 	lives := r.life
-	r.life = map[int]*life{}
+	r.life, r.heard = map[int]*life{}, false
 	r.mu.Unlock()
 
 	t := &telling{last: last, now: now, lives: lives}
@@ -356,18 +389,23 @@ func (r *Recorder) compare(ctx context.Context, last, now *View) {
 		return
 	}
 	for pid, l := range lives {
-		if l.over || t.after[pid] != nil {
-			continue
+		if read := t.after[pid] != nil; read != l.over {
+			continue // it goes on and was read, or it has ended and was told
 		}
-		// It began after the look: the next one, or its end, tells.
+		// It has begun since the look read the others, or has ended since it was read itself: the next look, or its end, tells.
 		if newer := r.life[pid]; newer == nil {
 			r.life[pid] = l
-		} else if newer.seen == nil {
+		} else if newer.seen == nil && !l.over {
 			newer.seen = l.seen
 		}
 	}
 	for _, p := range t.passed {
 		r.keep(p)
+	}
+	if c != nil && len(r.owed)+len(t.owed) <= maxOwed {
+		for _, p := range t.owed {
+			r.owed[p.HostPid] = p
+		}
 	}
 	for _, e := range t.events {
 		r.seq++

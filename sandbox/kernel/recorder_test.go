@@ -328,6 +328,62 @@ func TestHistoryWhileNobodyLooks(t *testing.T) {
 	}
 }
 
+// How a process has ended is known whenever the connector says so: before a look, while it reads, or after it has missed the process.
+func TestEndsAtAnyTime(t *testing.T) {
+	process := func(pid int) *Process {
+		return &Process{Pid: pid, HostPid: 100 + pid, Comm: "sh", Cmdline: "sh", Started: time.Unix(int64(pid), 0), ExitStatus: -1}
+	}
+	with, without := []*Process{process(1), process(8)}, []*Process{process(1)}
+	exit := procEvent{what: cnExit, pid: 108, status: 7 << 8}
+	for _, test := range []struct {
+		name  string
+		looks [][]*Process // what each has read
+		after int          // how many of them were over when the kernel told of the end
+	}{
+		{"before a look", [][]*Process{with, without}, 1},
+		{"while a look read it alive", [][]*Process{with, with, without}, 1},
+		{"while it was a zombie for some looks", [][]*Process{with, with, with, with, without}, 1},
+		{"while the first look read it alive", [][]*Process{with, without}, 0},
+		{"after a look has missed it", [][]*Process{with, without}, 2},
+		{"after several", [][]*Process{with, without, without, without}, 4},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			r := newRecorder(RecorderOptions{Connector: &Connector{owners: map[int]*Recorder{}}})
+			for i, processes := range test.looks {
+				if i == test.after {
+					r.hear(exit)
+				}
+				now := &View{At: time.Unix(int64(i), 0), Processes: processes}
+				r.compare(t.Context(), r.last, now)
+				r.last = now
+			}
+			if test.after == len(test.looks) {
+				r.hear(exit)
+			}
+			if len(r.passed) != 1 || !r.passed[0].Ended || r.passed[0].ExitStatus != 7 {
+				t.Errorf("history: %+v", r.passed)
+			}
+			if len(r.life) != 0 || len(r.owed) != 0 {
+				t.Errorf("%d lives and %d ends are still waited for", len(r.life), len(r.owed))
+			}
+		})
+	}
+	t.Run("of another with its pid", func(t *testing.T) {
+		r := newRecorder(RecorderOptions{Connector: &Connector{owners: map[int]*Recorder{}}})
+		var last *View
+		for _, processes := range [][]*Process{with, without} {
+			now := &View{Processes: processes}
+			r.compare(t.Context(), last, now)
+			last = now
+		}
+		r.hear(procEvent{what: cnFork, pid: 108, parent: 101})
+		r.hear(exit)
+		if len(r.passed) != 1 || r.passed[0].ExitStatus != -1 {
+			t.Errorf("history: %+v", r.passed)
+		}
+	})
+}
+
 // After a long time without a look, what differs is not told as if it happened now.
 func TestPause(t *testing.T) {
 	b := start(t)

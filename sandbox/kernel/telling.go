@@ -13,6 +13,7 @@ type telling struct {
 	lives     map[int]*life // what was heard in between, by the host's pid
 	events    []Event
 	passed    []*Process
+	owed      []*Process       // of these: who are gone, and nobody has said how
 	before    map[int]*Process // by the host's pid
 	after     map[int]*Process
 }
@@ -36,8 +37,8 @@ func eventOf(p *Process, kind, format string, args ...any) Event {
 // first takes what was heard before the first look. There is nothing to compare with, and so nothing to tell.
 func (t *telling) first() {
 	t.after = byHostPid(t.now)
-	for _, l := range t.lives {
-		if l.over && l.seen != nil {
+	for pid, l := range t.lives {
+		if l.over && l.seen != nil && t.after[pid] == nil {
 			t.passed = append(t.passed, l.seen.end(l.status))
 		}
 	}
@@ -130,6 +131,8 @@ func (t *telling) processes() {
 			}
 			gone = *gone.end(l.status)
 			how = ending(&gone)
+		} else {
+			t.owed = append(t.owed, &gone)
 		}
 		t.passed = append(t.passed, &gone)
 		ended = append(ended, eventOf(&gone, "process", "%s%s", who(&gone), how))
@@ -139,7 +142,7 @@ func (t *telling) processes() {
 		before, after := t.before[pid], t.after[pid]
 		switch {
 		case after != nil:
-			if l.seen != nil && same(l.seen, after) && l.seen.Cmdline != after.Cmdline {
+			if !l.over && l.seen != nil && same(l.seen, after) && l.seen.Cmdline != after.Cmdline {
 				t.passed = append(t.passed, l.seen) // it ran this program in between
 			}
 			continue
