@@ -144,6 +144,8 @@ func (g *glass) run(ctx context.Context) {
 			if err != nil && ctx.Err() == nil {
 				g.seat.server.log.Warn("look into a box", "lesson", g.seat.lesson, "error", err)
 			}
+		} else {
+			g.recorder.Rest()
 		}
 		looked := time.Now()
 		select {

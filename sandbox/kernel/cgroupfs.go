@@ -2,6 +2,7 @@ package kernel
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/binary"
 	"errors"
 	"path"
@@ -204,6 +205,12 @@ func (r *Reader) cgroups(v *View) ([]*Cgroup, error) {
 			return nil, &Error{Op: "read the groups of", Path: h.Inner, Err: err}
 		}
 	}
+	r.kept.dropAll(func(dir string) bool {
+		return slices.ContainsFunc(r.hierarchies, func(h hierarchy) bool {
+			rel, ok := strings.CutPrefix(dir, h.Inner)
+			return ok && seen[cmp.Or(rel, "/")]
+		})
+	})
 	slices.SortFunc(all, func(a, b *Cgroup) int { return slices.Compare(strings.Split(a.Path, "/"), strings.Split(b.Path, "/")) })
 	// On v1 there is no cgroup.events: a group is populated if it or one below it has a process.
 	for i, g := range all {
@@ -254,38 +261,58 @@ func (r *Reader) readGroup(h *hierarchy, g *Cgroup, buf *[]byte) error {
 	if g.Path != "/" {
 		dir += g.Path
 	}
-	fd, err := openat(unix.AT_FDCWD, dir, unix.O_PATH|unix.O_DIRECTORY|unix.O_CLOEXEC|unix.O_NOFOLLOW)
-	if err != nil {
+	r.kept.mu.Lock()
+	defer r.kept.mu.Unlock()
+	for {
+		group, before, err := r.kept.group(dir)
 		if gone(err) || errors.Is(err, unix.ENAMETOOLONG) {
 			return nil
 		}
-		return &Error{Op: "open", Path: dir, Err: err}
+		if err != nil {
+			return &Error{Op: "open", Path: dir, Err: err}
+		}
+		n, err := r.readFiles(h, g, group, buf)
+		if before && n == 0 {
+			r.kept.drop(dir) // it was removed; there may be another of its name
+			if err == nil {
+				continue
+			}
+		}
+		r.kept.keep(dir, group)
+		if err == nil {
+			g.Exists = true
+			if h.Version == 1 {
+				g.Controllers = append(g.Controllers, h.Controllers...)
+			}
+		}
+		return err
 	}
-	defer unix.Close(fd)
-	g.Exists = true
-	if h.Version == 1 {
-		g.Controllers = append(g.Controllers, h.Controllers...)
-	}
+}
+
+// readFiles reads the files of a group in one hierarchy, and tells how many there are.
+func (r *Reader) readFiles(h *hierarchy, g *Cgroup, group *keptGroup, buf *[]byte) (n int, err error) {
+	dir := group.dir.Name()
 	for i := range groupFiles {
 		f := &groupFiles[i]
 		if f.version != h.Version || f.controller != "" && h.Version == 1 && !slices.Contains(h.Controllers, f.controller) {
 			continue
 		}
-		b, err := record(fd, f.name, buf)
+		b, err := group.read(f.name, buf)
 		if err != nil {
 			// Controllers that are not enabled have no files; a pressure file can be switched off.
 			if gone(err) || errors.Is(err, unix.EOPNOTSUPP) {
 				continue
 			}
-			return &Error{Op: "read", Path: dir + "/" + f.name, Err: err}
+			return n, &Error{Op: "read", Path: dir + "/" + f.name, Err: err}
 		}
+		n++
 		b = bytes.TrimRight(b, "\n")
 		f.parse(g, b)
 		g.reads = append(g.reads, Read{
 			Path: path.Join(h.learner, g.Path, f.name), Host: dir + "/" + f.name, Value: shorten(b), name: f.as,
 		})
 	}
-	return nil
+	return n, nil
 }
 
 // listProcs fills Procs from the processes of the view, which know their groups: cgroup.procs has the host's pids, and

@@ -13,12 +13,13 @@ import (
 )
 
 // Reader reads Views of one sandbox and remembers what does not change between them. It may be used by several goroutines;
-// they take turns. It holds nothing open.
+// they take turns. It keeps the files of the sandbox's groups open, until Rest or until nobody has it any more.
 type Reader struct {
 	src         Source
 	hierarchies []hierarchy
 	walked      int // the hierarchy that tells which processes are the sandbox's
 	buffers     buffers
+	kept        kept
 
 	mu     sync.Mutex
 	sets   map[uint64][]string // names of capability sets
@@ -40,6 +41,7 @@ func (s Source) Open() (*Reader, error) {
 		return nil, &Error{Op: "open", Path: s.ID, Err: errNoHierarchy}
 	}
 	r := &Reader{src: s, sets: map[uint64][]string{}, places: map[string]place{}, tables: map[int]table{}, depth: -1, host: map[string]int{}}
+	r.kept.groups = map[string]*keptGroup{}
 	for i, h := range s.Hierarchies {
 		r.hierarchies = append(r.hierarchies, newHierarchy(h, len(s.Hierarchies) == 1))
 		if h.Version == 2 {
@@ -59,6 +61,9 @@ func (s Source) Open() (*Reader, error) {
 }
 
 var errNoHierarchy = errors.New("the source names no cgroup hierarchy")
+
+// Rest closes what is kept open. The next reading opens it again.
+func (r *Reader) Rest() { r.kept.dropAll(func(string) bool { return false }) }
 
 // CgroupVersion is 2 where the sandbox's memory controller is on v2, else 1.
 func (r *Reader) CgroupVersion() int { return r.memory().Version }

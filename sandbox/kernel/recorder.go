@@ -126,6 +126,7 @@ func newRecorder(options RecorderOptions) *Recorder {
 
 // Close ends the history. What is kept can still be asked for.
 func (r *Recorder) Close() {
+	r.Rest()
 	r.mu.Lock()
 	r.closed = true
 	clear(r.life)
@@ -182,6 +183,9 @@ func (r *Recorder) again(want Want, used int) *View {
 	v.At, v.Unchanged = time.Now(), true
 	return v
 }
+
+// Rest closes what is kept open from one look to the next, while nobody looks.
+func (r *Recorder) Rest() { r.reader.Rest() }
 
 // Stirred receives when a process has run another program or ended since, so that the next look need not wait its time.
 // Without a Connector it never does.
