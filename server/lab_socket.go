@@ -108,7 +108,7 @@ func (s *seat) answerAll(l *lab) error {
 			if f.status >= 500 {
 				s.server.log.Error(f.say, "lesson", s.lesson, "error", f.err)
 			}
-			answer = errorMessage{"error", f.words()}
+			answer = errorMessage{Type: "error", Say: f.words(), Terminal: q.Name}
 		}
 		if answer == nil {
 			continue
@@ -120,8 +120,9 @@ func (s *seat) answerAll(l *lab) error {
 }
 
 type errorMessage struct {
-	Type string `json:"type"`
-	Say  string `json:"say"`
+	Type     string `json:"type"`
+	Say      string `json:"say"`
+	Terminal string `json:"terminal,omitempty"` // the one that could not be opened
 }
 
 // rawMessage brings the files that a panel's reading came from.

@@ -145,6 +145,7 @@ func TestQuestions(t *testing.T) {
 		{`{"type":"solution","exercise":"none"}`, "error", "no such exercise"},
 		{`{"type":"open","name":"../one"}`, "error", "name"},
 		{`{"type":"open","name":""}`, "error", "name"},
+		{`{"type":"open","name":"a_b"}`, "error", `"terminal":"a_b"`},
 		{`{"type":"watch","panels":["memory","unknown"]}`, "", ""},
 	} {
 		lab.say(step.say)

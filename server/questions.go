@@ -53,7 +53,7 @@ func (s *seat) hint(id string, stage int) (any, error) {
 		return nil, err
 	}
 	if refused != "" {
-		return errorMessage{"error", refused}, nil
+		return errorMessage{Type: "error", Say: refused}, nil
 	}
 	return hintMessage{"hint", id, stage, e.HintHTML(stage), len(e.Hints) - stage}, nil
 }

@@ -252,6 +252,23 @@ test("the box restarts: its files are gone, what was passed stays", async () => 
   await context.close();
 });
 
+test("what is typed before a shell is there waits for it: in a new tab, and in a box that is built anew", async () => {
+  const { page, context, complaints } = await open("/lessons/control-groups");
+  await prompt(page, "one");
+  await page.click("[data-new-terminal]");
+  await page.keyboard.type("echo ahead-$((40+2))\n");
+  await shows(page, "three", "ahead-42");
+
+  await page.click("#box summary");
+  await page.click("[data-verb=restart]");
+  await page.locator("dialog[open] [value=yes]").click();
+  await page.waitForSelector("#box[data-state=building]");
+  await type(page, "one", "echo anew-$((40+3))\n");
+  await shows(page, "one", "anew-43");
+  assert.deepEqual(complaints, []);
+  await context.close();
+});
+
 test("a learner reboots the box: the page says what happened, and offers another one", async () => {
   const { page, context, complaints } = await open("/lessons/namespaces");
   const overlay = page.locator("[data-box-overlay]");

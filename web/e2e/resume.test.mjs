@@ -23,6 +23,7 @@ beforeEach(async () => {
   fake.requests.length = 0;
   fake.posts.length = 0;
   fake.refusing = false;
+  fake.slow = false;
   fake.box = { type: "box", state: "ready", id: "b1", hostname: "teal-otter" };
   ({ page, context } = await visit(browser, `${fake.url}/lessons/control-groups`));
   await shows("root@teal-otter");
@@ -71,6 +72,77 @@ test("what was typed while the connection was away arrives once it is back", asy
   fake.refusing = false;
   await until(() => shell().typed.includes("echo patience\r"), "the shell gets it");
   assert.equal(shell().typed.split("patience").length - 1, 1);
+});
+
+test("what is typed into a new tab before its shell is there arrives, in order, once it is", async () => {
+  fake.slow = true;
+  await page.click("[data-new-terminal]");
+  await page.keyboard.type("echo first\r");
+  await until(() => fake.requests.some((r) => r.type === "open" && r.name === "three"), "a shell is asked for");
+  await page.keyboard.type("echo second\r");
+  fake.open("three");
+  await until(() => fake.shells.get("three").typed.includes("second\r"), "the shell gets it");
+  await page.keyboard.type("echo third\r");
+  await until(() => fake.shells.get("three").typed.includes("third\r"), "and what is typed then");
+  assert.equal(fake.shells.get("three").typed, "echo first\recho second\recho third\r");
+});
+
+test("what is typed while a box is built anew goes to its shell; what was for the old one's does not", async () => {
+  const open = () => fake.requests.filter((r) => r.type === "open" && r.name === "one").length;
+  fake.refusing = true;
+  shell().viewers.forEach((v) => {
+    v.terminate();
+  });
+  await until(async () => /lost/.test(await words()), "the terminal's connection is away");
+  await type("echo old\r");
+  fake.slow = true;
+  fake.shells.clear();
+  fake.setBox({ state: "building" });
+  await until(() => page.locator("[data-box-overlay]").isVisible(), "the box is being built");
+  await page.keyboard.type("echo building\r");
+  await page.locator("figure.run", { hasText: "Run a subshell" }).first().locator("[data-run]").click();
+  const before = open();
+  fake.refusing = false;
+  fake.setBox({ state: "ready", id: "b2", hostname: "amber-finch" });
+  await until(() => open() > before, "its shell is asked for");
+  await page.keyboard.type("echo ready\r");
+  fake.open("one");
+  await until(() => shell()?.typed.includes("ready\r"), "the shell gets it");
+  assert.match(shell().typed, /^echo building\rsh .*\rls .*\recho ready\r$/);
+});
+
+test("of what is typed ahead 64 KiB are kept", async () => {
+  fake.slow = true;
+  await page.click("[data-new-terminal]");
+  const paste = (text) =>
+    page.locator("#terminal-three .xterm-helper-textarea").evaluate((area, text) => {
+      const clipboardData = new DataTransfer();
+      clipboardData.setData("text/plain", text);
+      area.dispatchEvent(new ClipboardEvent("paste", { clipboardData, bubbles: true }));
+    }, text);
+  await paste("x".repeat(65_535));
+  await paste("yz");
+  fake.open("three");
+  await until(() => fake.shells.get("three").typed.length >= 65_536, "the shell gets it");
+  await page.keyboard.type("!");
+  await until(() => fake.shells.get("three").typed.endsWith("!"), "and what is typed then");
+  assert.equal(fake.shells.get("three").typed, `${"x".repeat(65_535)}y!`);
+});
+
+test("a shell that cannot be had: the terminal says why, forgets what was typed, and can try again", async () => {
+  fake.slow = true;
+  await page.click("[data-new-terminal]");
+  await page.keyboard.type("echo lost\r");
+  fake.tell({ type: "error", say: "This box has 8 shells already.", terminal: "three" });
+  const notice = page.locator("#terminal-three .shell-notice");
+  await until(async () => /8 shells/.test(await notice.innerText()), "the reason");
+  await page.keyboard.type("echo lost\r");
+  fake.slow = false;
+  await notice.locator("button").click();
+  await until(() => fake.shells.has("three"), "a shell is asked for again");
+  await page.keyboard.type("echo found\r");
+  await until(() => fake.shells.get("three").typed.includes("found\r"), "it takes what is typed");
+  assert.equal(fake.shells.get("three").typed, "echo found\r");
 });
 
 test("a flood is acknowledged as it is drawn, to its last byte", async () => {

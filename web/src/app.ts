@@ -46,7 +46,10 @@ const box = new Box(lab, terminals, page);
 const board = new Board(find("#panels"), lab, start.lesson, start.panels);
 
 lab.on("terminal", (event) => terminals.opened(event.name, event.id));
-lab.on("error", (event) => page.toast(event.say));
+lab.on("error", (event) => {
+  if (event.terminal) terminals.refused(event.terminal, event.say);
+  page.toast(event.say);
+});
 
 const paper = find("[data-scroll]", lesson);
 new Edition(paper, find("#slips"), lab, start.version, {

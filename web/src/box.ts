@@ -41,8 +41,11 @@ export class Box {
   #changed(event: BoxEvent): void {
     const before = this.#event;
     this.#event = event;
-    const another = event.id !== undefined && this.#id !== undefined && event.id !== this.#id;
+    // One whose building was told has its shells expected already.
+    const another =
+      before.state !== "building" && event.id !== undefined && this.#id !== undefined && event.id !== this.#id;
     if (another || ["ended", "failed", "waiting", "lacking"].includes(event.state)) this.#terminals.boxGone();
+    if (event.state === "building") this.#terminals.boxComes();
     if (event.id !== undefined) this.#id = event.id;
     if (event.state === "ready") this.openTerminals();
     if (before.state !== event.state) {

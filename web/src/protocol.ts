@@ -150,7 +150,7 @@ export type LabEvent =
   | { type: "solution"; exercise: string; html: string }
   | { type: "locked"; exercise: string; say: string }
   | { type: "progress"; passed: string[] | null; total: number }
-  | { type: "error"; say: string };
+  | { type: "error"; say: string; terminal?: string };
 
 /** parse reads one text frame: an object with a type, or null for anything else. The server is ours; the check is thin. */
 export function parse<T extends { type: string }>(text: string): T | null {

@@ -1,6 +1,7 @@
 import { Offsets } from "./offsets.ts";
 import { parse, type TerminalEvent, type TerminalRequest } from "./protocol.ts";
 import { type Connection, Reconnecting } from "./reconnecting.ts";
+import type { TypeAhead } from "./type-ahead.ts";
 
 /** Screen is what a TerminalSocket draws on. */
 export interface Screen {
@@ -14,28 +15,27 @@ export interface Screen {
   exit(status: number): void;
 }
 
-const input = new TextEncoder();
 const frameMost = 32 * 1024; // bytes of typing in a frame; the server takes twice that
-const waitingMost = 64 * 1024; // bytes of typing kept while there is no connection
 
 /**
  * TerminalSocket is one shell on the server, seen through a connection that may drop at any time.
  *
  * It asks for output from the first byte it does not have, and acknowledges what is drawn, so that the server stops
- * reading the pty while this page is behind. Typing while the connection is away is kept and sent when it is back.
+ * reading the pty while this page is behind. Typing while the connection is away is kept and sent when it is back, and so
+ * is what was typed ahead, before there was a shell.
  */
 export class TerminalSocket {
   readonly #offsets = new Offsets();
   readonly #screen: Screen;
   readonly #socket: Reconnecting;
+  readonly #ahead: TypeAhead;
   #size: { rows: number; cols: number } | null = null;
   #attached = false;
   #screenful = 0; // counts resets
-  #waiting: Uint8Array<ArrayBuffer>[] = [];
-  #waitingBytes = 0;
 
-  constructor(path: string, screen: Screen) {
+  constructor(path: string, screen: Screen, ahead: TypeAhead) {
     this.#screen = screen;
+    this.#ahead = ahead;
     this.#socket = new Reconnecting({
       address: () => `${path}?offset=${this.#offsets.received}`,
       state: (now) => {
@@ -50,19 +50,12 @@ export class TerminalSocket {
     });
   }
 
-  type(text: string): void {
-    this.typeBytes(input.encode(text));
-  }
-
-  typeBytes(bytes: Uint8Array<ArrayBuffer>): void {
-    if (bytes.length > frameMost) {
-      for (let at = 0; at < bytes.length; at += frameMost) this.typeBytes(bytes.slice(at, at + frameMost));
-      return;
+  type(bytes: Uint8Array<ArrayBuffer>): void {
+    for (let at = 0; at < bytes.length; at += frameMost) {
+      const frame = bytes.slice(at, at + frameMost);
+      // What is kept goes first.
+      if (!this.#attached || !this.#ahead.empty || !this.#socket.send(frame)) this.#ahead.keep(frame);
     }
-    if (this.#attached && this.#socket.send(bytes)) return;
-    if (this.#waitingBytes + bytes.length > waitingMost) return;
-    this.#waiting.push(bytes);
-    this.#waitingBytes += bytes.length;
   }
 
   resize(rows: number, cols: number): void {
@@ -105,8 +98,7 @@ export class TerminalSocket {
         if (event.rows && event.cols) this.#screen.geometry(event.rows, event.cols, event.owner ?? true);
         const ack = this.#offsets.acknowledge();
         if (ack !== null) this.#request({ type: "ack", offset: ack });
-        for (const bytes of this.#waiting.splice(0)) this.#socket.send(bytes);
-        this.#waitingBytes = 0;
+        this.#ahead.deliver((bytes) => this.#socket.send(bytes));
         break;
       }
       case "resized":

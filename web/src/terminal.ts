@@ -10,6 +10,7 @@ import type { Connection } from "./reconnecting.ts";
 import { type Screen, TerminalSocket } from "./terminal-socket.ts";
 import { findColours, terminalTheme } from "./terminal-theme.ts";
 import { type Theme, theme } from "./theme.ts";
+import { TypeAhead } from "./type-ahead.ts";
 
 /** Listener hears what happens in a terminal. */
 export interface Listener {
@@ -34,6 +35,8 @@ function whenIdle(act: () => void): void {
   if ("requestIdleCallback" in globalThis) requestIdleCallback(act, { timeout: 1000 });
   else setTimeout(act, 200); // Safari
 }
+
+const input = new TextEncoder();
 
 let graphics: boolean | undefined;
 
@@ -61,7 +64,8 @@ export interface Look {
  * Terminal is one shell on the screen: xterm.js on an element, and the socket that feeds it.
  *
  * The element exists from the start; xterm opens in it once it is visible and the font is there, because it measures
- * characters. A Terminal outlives its shell: attach gives it another one.
+ * characters. A Terminal outlives its shell: attach gives it another one. Between expect and attach it keeps what is
+ * typed, as a tty does for a shell that is not reading yet.
  */
 export class Terminal implements Screen {
   readonly name: string;
@@ -75,6 +79,8 @@ export class Terminal implements Screen {
   #search: SearchAddon | null = null;
   #socket: TerminalSocket | null = null;
   #path: string | null = null;
+  #expects = false; // a shell
+  readonly #ahead = new TypeAhead(); // what is typed for this shell, or the one to come, and not sent yet
   #opened: "no" | "opening" | "yes" = "no";
   #drew = false; // output
   #accelerated = false;
@@ -121,8 +127,8 @@ export class Terminal implements Screen {
       }),
     );
     this.#silenceOldQuestions();
-    this.#xterm.onData((data) => this.#typed(data));
-    this.#xterm.onBinary((data) => this.#socket?.typeBytes(Uint8Array.from(data, (c) => c.charCodeAt(0))));
+    this.#xterm.onData((data) => this.#send(input.encode(data)));
+    this.#xterm.onBinary((data) => this.#send(Uint8Array.from(data, (c) => c.charCodeAt(0))));
     this.#xterm.onTitleChange((title) => listener.titled(title.slice(0, 80)));
     this.#xterm.onResize(({ rows, cols }) => {
       if (this.#owner) this.#socket?.resize(rows, cols);
@@ -131,14 +137,22 @@ export class Terminal implements Screen {
     new ResizeObserver(() => this.fit()).observe(this.#screen);
   }
 
+  /** expect says that a shell is on its way, in place of the one that there may be. What is typed from now on is for it. */
+  expect(): void {
+    if (this.#path !== null) this.detach();
+    this.#expects = true;
+    this.#tell(null);
+  }
+
   /** attach shows the shell at that socket from its first kept byte on. */
   attach(path: string): void {
     if (path === this.#path) return;
     this.#socket?.close();
     this.#path = path;
+    this.#expects = false;
     this.#ended = false;
     this.#owner = true;
-    this.#answers = false;
+    this.#answers = !this.#ahead.empty;
     this.#xterm.reset();
     this.#tell(null);
     this.#connect();
@@ -149,8 +163,16 @@ export class Terminal implements Screen {
     this.#socket?.close();
     this.#socket = null;
     this.#path = null;
+    this.#expects = false;
     this.#ended = false;
+    this.#ahead.clear();
     this.#tell(null);
+  }
+
+  /** refuse is told why there is no shell to be had, which can be tried again. */
+  refuse(why: string): void {
+    this.detach();
+    this.#tell(why, "New shell", () => this.#listener.newShell());
   }
 
   get attached(): boolean {
@@ -163,6 +185,7 @@ export class Terminal implements Screen {
 
   focus(): void {
     this.#wantsFocus = true;
+    if (this.#opened === "no") this.fit(); // opens it now, so that the next key goes here
     this.#xterm.focus();
   }
 
@@ -174,7 +197,7 @@ export class Terminal implements Screen {
   type(text: string): void {
     this.#answers = true;
     this.#xterm.scrollToBottom();
-    this.#socket?.type(text);
+    this.#send(input.encode(text));
   }
 
   /** typeLines types lines and Enter after each. A tab asks a shell to complete a word; after ^V it is a tab. */
@@ -185,7 +208,7 @@ export class Terminal implements Screen {
 
   /** typePiece is typeLines for lines that belong together: in one piece where the shell takes one (bracketed paste). */
   typePiece(text: string): void {
-    if (!this.#xterm.modes.bracketedPasteMode) {
+    if (!this.attached || !this.#xterm.modes.bracketedPasteMode) {
       this.typeLines(text);
       return;
     }
@@ -294,7 +317,7 @@ export class Terminal implements Screen {
 
   #connect(): void {
     if (this.#path === null) return;
-    this.#socket = new TerminalSocket(this.#path, this);
+    this.#socket = new TerminalSocket(this.#path, this, this.#ahead);
     this.#socket.resize(this.#xterm.rows, this.#xterm.cols);
   }
 
@@ -365,9 +388,9 @@ export class Terminal implements Screen {
     return this.#search;
   }
 
-  #typed(data: string): void {
-    if (this.#ended) return;
-    this.#socket?.type(data);
+  #send(bytes: Uint8Array<ArrayBuffer>): void {
+    if (this.attached) this.#socket?.type(bytes);
+    else if (this.#expects) this.#ahead.keep(bytes);
   }
 
   #key(event: KeyboardEvent): boolean {

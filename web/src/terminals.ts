@@ -8,7 +8,7 @@ import { onTheme } from "./theme.ts";
 
 /** Wishes is what the terminals want of the rest of the page. */
 export interface Wishes {
-  /** open asks the server for the shell of that name; answered by opened */
+  /** open asks the server for the shell of that name; answered by opened or refused */
   open(name: string): void;
   leave(direction: 1 | -1): void;
   say(text: string): void;
@@ -40,11 +40,11 @@ export class Terminals {
   readonly #wishes: Wishes;
   readonly #path: string;
   readonly #tabs = new Map<string, Tab>();
-  readonly #pending = new Map<string, (() => void)[]>(); // what to do once a shell is there
   readonly #find: FindBar;
   #active: string;
   #split: boolean;
   #look: Look;
+  #boxIsComing = true;
 
   constructor(region: HTMLElement, path: string, names: readonly string[], wishes: Wishes) {
     this.#region = region;
@@ -85,57 +85,73 @@ export class Terminals {
 
   /** openAll asks for the shells of all tabs; the box has just become ready. */
   openAll(): void {
-    for (const [name, tab] of this.#tabs) if (!tab.terminal.attached && !tab.terminal.ended) this.#wishes.open(name);
+    this.#boxIsComing = false;
+    for (const [name, { terminal }] of this.#tabs) {
+      if (!terminal.attached && !terminal.ended) this.#open(name, terminal);
+    }
   }
 
   /** opened is told the shell behind a name. */
   opened(name: string, id: string): void {
+    if (this.#boxIsComing) return; // a late answer: it is one of the old box's
     const tab = this.#tabs.get(name) ?? this.#add(name);
+    delete tab.button.dataset.ended;
     tab.terminal.attach(this.#path + encodeURIComponent(id));
-    for (const act of this.#pending.get(name) ?? []) act();
-    this.#pending.delete(name);
+  }
+
+  /** refused is told that there is no shell for a name, and why. */
+  refused(name: string, why: string): void {
+    const terminal = this.#tabs.get(name)?.terminal;
+    if (terminal && !terminal.attached && !this.#boxIsComing) terminal.refuse(why);
+  }
+
+  /** boxComes says that a box is being built: what is typed from now on is for its shells. */
+  boxComes(): void {
+    this.#boxIsComing = true;
+    this.#each((t) => t.expect());
   }
 
   /** boxGone lets go of all shells: their box has ended. */
   boxGone(): void {
+    this.#boxIsComing = false;
     this.#each((t) => t.detach());
-    this.#pending.clear();
   }
 
   /** newShell opens one more terminal and goes there. */
   newShell(): void {
     const name = freshName(new Set(this.#tabs.keys()));
-    this.#add(name);
+    this.#open(name, this.#add(name).terminal);
     this.activate(name);
-    this.#whenOpen(name, () => this.focus());
+    this.focus();
   }
 
   /** run types a block's lines into the terminal of that name, and opens it if need be. */
   run(name: string, text: string, interrupt: boolean): void {
-    this.#use(name, (terminal) => {
-      if (!interrupt) return terminal.typeLines(text);
-      // The tty throws away what it holds when ^C comes, so the lines wait until the shell has answered it.
-      terminal.type("\x03");
-      setTimeout(() => terminal.typeLines(text), 200);
-    });
+    const terminal = this.#use(name);
+    if (!interrupt || !terminal.attached) {
+      terminal.typeLines(text);
+      return;
+    }
+    // The tty throws away what it holds when ^C comes, so the lines wait until the shell has answered it.
+    terminal.type("\x03");
+    setTimeout(() => terminal.typeLines(text), 200);
   }
 
   /** write has a shell write a file: its text between a command and the end of that. */
   write(name: string, text: string): void {
-    this.#use(name, (terminal) => terminal.typePiece(text));
+    this.#use(name).typePiece(text);
   }
 
-  /** use brings the terminal of that name to the front, opened if need be, and has something typed there. */
-  #use(name: string, act: (terminal: Terminal) => void): void {
+  /** use brings the terminal of that name to the front, opened if need be, for something to be typed there. */
+  #use(name: string): Terminal {
     const { terminal } = this.#tabs.get(name) ?? this.#add(name);
     this.activate(name);
-    this.#whenOpen(name, () => {
-      terminal.element.classList.remove("flash");
-      void terminal.element.offsetWidth;
-      terminal.element.classList.add("flash");
-      terminal.focus();
-      act(terminal);
-    });
+    if (!terminal.attached) this.#open(name, terminal);
+    terminal.element.classList.remove("flash");
+    void terminal.element.offsetWidth;
+    terminal.element.classList.add("flash");
+    terminal.focus();
+    return terminal;
   }
 
   activate(name: string): void {
@@ -158,13 +174,10 @@ export class Terminals {
     for (const tab of this.#tabs.values()) act(tab.terminal);
   }
 
-  #whenOpen(name: string, act: () => void): void {
-    if (this.#tabs.get(name)?.terminal.attached) {
-      act();
-      return;
-    }
-    this.#pending.set(name, [...(this.#pending.get(name) ?? []), act]);
-    this.#wishes.open(name);
+  /** open has a terminal get a shell. While the box is being built there is none to ask for; openAll does. */
+  #open(name: string, terminal: Terminal): void {
+    terminal.expect();
+    if (!this.#boxIsComing) this.#wishes.open(name);
   }
 
   #add(name: string): Tab {
@@ -203,9 +216,8 @@ export class Terminals {
       leave: (direction) => this.#wishes.leave(direction),
       find: () => this.#find.open(),
       newShell: () => {
-        delete button.dataset.ended;
-        this.#pending.set(name, [() => terminal.focus()]);
-        this.#wishes.open(name);
+        this.#open(name, terminal);
+        terminal.focus();
       },
     });
     const caption = el("span", { class: "tab-title" });
@@ -214,6 +226,7 @@ export class Terminals {
     terminal.element.setAttribute("aria-label", `Terminal ${name}`);
     terminal.element.prepend(el("p", { class: "terminal-caption", "aria-hidden": "true" }, el("b", {}, name), caption));
     const tab: Tab = { terminal, button, title, caption };
+    if (this.#boxIsComing) terminal.expect();
     this.#tabs.set(name, tab);
     this.#tablist.append(button);
     this.#screens.append(terminal.element);
