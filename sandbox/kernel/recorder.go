@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"log/slog"
+	"maps"
 	"slices"
 	"sync"
 	"time"
@@ -245,13 +246,18 @@ func (r *Recorder) hear(e procEvent) {
 		}
 		r.quick.mu.Unlock()
 	}
+	r.note(e, seen)
+}
+
+// note takes an event, and for an exec the process as it is since; nil if it is gone already.
+func (r *Recorder) note(e procEvent, seen *Process) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if r.closed {
 		return
 	}
 	r.heard = true
-	if r.amend(e) {
+	if r.amend(e, seen) {
 		return
 	}
 	l := r.life[e.pid]
@@ -280,11 +286,14 @@ func (r *Recorder) hear(e procEvent) {
 	}
 }
 
-// amend takes the end of a process that a look has missed before the connector's thread came to say how it ended. mu is held.
-func (r *Recorder) amend(e procEvent) bool {
+// amend takes what is told of a process that a look has missed before the connector's thread came to say how it ended. mu is held.
+func (r *Recorder) amend(e procEvent, seen *Process) bool {
 	p := r.owed[e.pid]
 	if p == nil {
 		return false
+	}
+	if e.what == cnExec && seen == nil {
+		return true // it was gone before that could be read; how it ended is yet to come
 	}
 	delete(r.owed, e.pid)
 	if e.what != cnExit {
@@ -392,8 +401,12 @@ func (r *Recorder) compare(ctx context.Context, last, now *View) {
 	if r.closed {
 		return
 	}
+	owed := make(map[int]*Process, len(t.owed))
+	for _, p := range t.owed {
+		owed[p.HostPid] = p
+	}
 	for pid, l := range lives {
-		if read := t.after[pid] != nil; read != l.over {
+		if read := t.after[pid] != nil; read != l.over || owed[pid] != nil {
 			continue // it goes on and was read, or it has ended and was told
 		}
 		// It has begun since the look read the others, or has ended since it was read itself: the next look, or its end, tells.
@@ -406,10 +419,8 @@ func (r *Recorder) compare(ctx context.Context, last, now *View) {
 	for _, p := range t.passed {
 		r.keep(p)
 	}
-	if c != nil && len(r.owed)+len(t.owed) <= maxOwed {
-		for _, p := range t.owed {
-			r.owed[p.HostPid] = p
-		}
+	if c != nil && len(r.owed)+len(owed) <= maxOwed {
+		maps.Copy(r.owed, owed)
 	}
 	for _, e := range t.events {
 		r.seq++

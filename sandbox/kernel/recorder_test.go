@@ -384,6 +384,47 @@ func TestEndsAtAnyTime(t *testing.T) {
 			}
 		})
 	}
+	// An exec may be heard of before the look that misses the process, and read or not, or after it, when it is too late to read it.
+	runs := process(8)
+	runs.Comm, runs.Cmdline = "seven", "seven"
+	exec := procEvent{what: cnExec, pid: 108}
+	for _, test := range []struct {
+		name   string
+		before *Process // as which it was read at an exec before the look
+		heard  bool     // whether there was such an exec
+		want   []string
+	}{
+		{"with another program", runs, true, []string{"sh", "seven"}},
+		{"with another program that was not read", nil, true, []string{"sh"}},
+		{"with another program that is told of late", nil, false, []string{"sh"}},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			r := newRecorder(RecorderOptions{Connector: &Connector{owners: map[int]*Recorder{}}})
+			first, second := &View{Processes: with}, &View{Processes: without}
+			r.compare(t.Context(), nil, first)
+			if test.heard {
+				r.note(exec, test.before)
+			}
+			r.compare(t.Context(), first, second)
+			if !test.heard {
+				r.note(exec, nil)
+			}
+			r.hear(exit)
+			var comms []string
+			for _, p := range r.passed {
+				comms = append(comms, p.Comm)
+			}
+			if diff := gocmp.Diff(test.want, comms); diff != "" {
+				t.Fatalf("history (-want +got)\n%s", diff)
+			}
+			if last := r.passed[len(r.passed)-1]; !last.Ended || last.ExitStatus != 7 {
+				t.Errorf("the end of it: %+v", last)
+			}
+			if len(r.life) != 0 || len(r.owed) != 0 {
+				t.Errorf("%d lives and %d ends are still waited for", len(r.life), len(r.owed))
+			}
+		})
+	}
 	t.Run("of another with its pid", func(t *testing.T) {
 		r := newRecorder(RecorderOptions{Connector: &Connector{owners: map[int]*Recorder{}}})
 		var last *View

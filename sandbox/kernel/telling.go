@@ -122,13 +122,14 @@ func (t *telling) processes() {
 			continue
 		}
 		gone := *p
+		l := t.lives[p.HostPid]
+		if l != nil && l.seen != nil && l.seen.Started.Equal(p.Started) { // it ran another program meanwhile
+			t.passed = append(t.passed, p)
+			gone = *l.seen
+		}
 		gone.Ended = true
 		how := " ended"
-		if l := t.lives[p.HostPid]; l != nil && l.over {
-			if l.seen != nil && l.seen.Started.Equal(p.Started) { // it ran another program meanwhile
-				t.passed = append(t.passed, p)
-				gone = *l.seen
-			}
+		if l != nil && l.over {
 			gone = *gone.end(l.status)
 			how = ending(&gone)
 		} else {
