@@ -5,9 +5,11 @@ import (
 	"cmp"
 	"encoding/binary"
 	"errors"
+	"maps"
 	"path"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 
 	"golang.org/x/sys/unix"
@@ -139,11 +141,41 @@ type member struct {
 // members lists the processes of the sandbox: all that are in the subtree of its group in one hierarchy. The v2 hierarchy is
 // asked where there is one. Neither can be left from inside: writing to a cgroup.procs outside the delegated subtree needs a write
 // permission there, which the sandbox's root does not have (cgroups(7), "Delegation containment").
+//
+// The groups are read one after the other, and a process may go from one to another meanwhile, so that it is in both, or in none. It is in
+// the one that was read last; and where one that was there before is in none, and has not ended, all are read again.
 func (r *Reader) members() ([]member, error) {
+	groups, err := r.walkMembers()
+	if err == nil && r.mislaid(groups) {
+		groups, err = r.walkMembers()
+	}
+	if err != nil {
+		return nil, err
+	}
+	r.groups = groups
+	all := make([]member, 0, len(groups))
+	for _, pid := range slices.Sorted(maps.Keys(groups)) {
+		all = append(all, member{pid, groups[pid]})
+	}
+	return all, nil
+}
+
+// mislaid tells whether a process that was there at the last reading is in none of the groups, and has not ended.
+func (r *Reader) mislaid(groups map[int]string) bool {
+	for pid := range r.groups {
+		if groups[pid] == "" && unix.Access(r.src.Proc+"/"+strconv.Itoa(pid), unix.F_OK) == nil {
+			return true
+		}
+	}
+	return false
+}
+
+// walkMembers reads the groups once, and gives the group of each process by its pid.
+func (r *Reader) walkMembers() (map[int]string, error) {
 	h := &r.hierarchies[r.walked]
 	buf := r.buffers.get()
 	defer r.buffers.pool.Put(buf)
-	var all []member
+	groups := map[int]string{}
 	left := maxGroups
 	err := walk(h.Outer, "/", &left, func(fd int, rel string) error {
 		b, err := slurp(fd, "cgroup.procs", buf)
@@ -159,7 +191,7 @@ func (r *Reader) members() ([]member, error) {
 		group := h.inside(path.Join("/"+filepath.Base(h.Outer), rel))
 		lines(b, func(line []byte) bool {
 			if pid, ok := number(line); ok && pid > 0 {
-				all = append(all, member{pid, group})
+				groups[pid] = group
 			}
 			return true
 		})
@@ -171,7 +203,7 @@ func (r *Reader) members() ([]member, error) {
 		}
 		return nil, &Error{Op: "read the groups of", Path: h.Outer, Err: err}
 	}
-	return all, nil
+	return groups, nil
 }
 
 // cgroups reads all groups of the sandbox: the union of its trees in all hierarchies.

@@ -168,7 +168,7 @@ func (r *Reader) mounts(v *View) error {
 			p.Mounts = mounts
 			continue
 		}
-		b, err := slurp(unix.AT_FDCWD, r.path(p.HostPid, "mountinfo"), buf)
+		b, err := r.mountinfo(p, buf)
 		// A process that has ended, but was not waited for, has none: EINVAL.
 		if gone(err) || err == unix.EINVAL { //nolint:errorlint // slurp gives bare errnos
 			continue
@@ -182,11 +182,29 @@ func (r *Reader) mounts(v *View) error {
 		}
 		tables[ns.ID] = kept
 		p.Mounts = kept.mounts
-		read[at] = p.Mounts
+		read[view{ns.ID, p.Root}] = p.Mounts
 		if !known[ns.ID] {
 			known[ns.ID] = true
 			v.Mounts = append(v.Mounts, &MountNamespace{ID: ns.ID, Own: ns.Own, Reader: p.Pid, Mounts: p.Mounts})
 		}
 	}
 	return nil
+}
+
+// mountinfo reads a process's mounts, and its root once more, if that was read: by chroot(2) or pivot_root(2) it may be another one than a
+// moment ago, and what is seen from the one must not be told with the other.
+func (r *Reader) mountinfo(p *Process, buf *[]byte) (b []byte, err error) {
+	const most = 3 // a program that does nothing else shall not keep us
+	for range most {
+		b, err = slurp(unix.AT_FDCWD, r.path(p.HostPid, "mountinfo"), buf)
+		if err != nil || p.Root == "" {
+			return b, err
+		}
+		root := link(unix.AT_FDCWD, r.path(p.HostPid, "root"))
+		if root == p.Root || root == "" {
+			return b, nil
+		}
+		p.Root = root
+	}
+	return b, nil
 }

@@ -25,6 +25,7 @@ type Reader struct {
 	sets   map[uint64][]string // names of capability sets
 	places map[string]place    // by the text of /proc/PID/cgroup
 	tables map[int]table       // mounts by the namespace's number
+	groups map[int]string      // of the processes of the last reading, by pid
 	own    *[len(kinds)]int    // namespaces of PID 1 as they were first seen: it may be tampered with later
 	depth  int                 // which of NSpid is the pid in the sandbox
 	inits  int                 // seccomp filters of PID 1

@@ -3,12 +3,15 @@ package kernel
 import (
 	"context"
 	"errors"
+	"math/rand/v2"
 	"os"
 	"path/filepath"
+	"runtime"
 	"slices"
 	"strconv"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 	"golang.org/x/sys/unix"
@@ -109,6 +112,68 @@ func TestChangedRoot(t *testing.T) {
 	}
 	if f := v.File("/mnt/jail/bin/sleep"); !f.Exists {
 		t.Error("not there in the sandbox's root")
+	}
+}
+
+// A root that was read before chroot(2) is not told with the mounts that are seen from the root after it.
+func TestRootGoesWithMounts(t *testing.T) {
+	b := start(t)
+	b.run("mkdir -p /mnt/jail/bin; cp $(command -v busybox) /mnt/jail/bin/sleep; mount --bind /mnt/jail /mnt/jail")
+	b.run("unshare --mount chroot /mnt/jail /bin/sleep 310 &")
+	b.find(WantProcesses, "/bin/sleep 310")
+	r := b.open()
+	v, err := r.Read(t.Context(), WantProcesses|WantNamespaces|WantPaths)
+	if err != nil {
+		t.Fatal(err)
+	}
+	i := slices.IndexFunc(v.Processes, func(p *Process) bool { return p.Cmdline == "/bin/sleep 310" })
+	p := v.Processes[i]
+	p.Root = "/" // as it was a moment ago
+	if err := r.mounts(v); err != nil {
+		t.Fatal(err)
+	}
+	if m := topmost(p.Mounts, "/"); p.Root != "/mnt/jail" || !strings.HasSuffix(m.Root, "/jail") {
+		t.Errorf("with the mounts of /mnt/jail, %+v, its root is said to be %s", m, p.Root)
+	}
+}
+
+// A process that goes from one group to another while these are read is there all the same, and once.
+func TestMovesWhileGroupsAreRead(t *testing.T) {
+	b := start(t)
+	r := b.open()
+	var groups []string
+	for _, name := range []string{"a", "b"} {
+		dir := filepath.Join(r.hierarchies[r.walked].Inner, name)
+		if err := os.Mkdir(dir, 0o755); err != nil {
+			t.Fatal(err)
+		}
+		groups = append(groups, filepath.Join(dir, "cgroup.procs"))
+	}
+	b.run("sleep 311 &")
+	_, p := b.find(WantProcesses, "sleep 311")
+	pid := []byte(strconv.Itoa(p.HostPid))
+	write(t, groups[0], string(pid))
+	for i := range 2000 {
+		moved, wait := make(chan error), rand.N(100*time.Microsecond)
+		go func() {
+			for began := time.Now(); time.Since(began) < wait; {
+				runtime.Gosched()
+			}
+			moved <- os.WriteFile(groups[(i+1)%2], pid, 0)
+		}()
+		v, err := r.Read(t.Context(), WantProcesses)
+		if err := errors.Join(err, <-moved); err != nil {
+			t.Fatal(err)
+		}
+		n := 0
+		for _, o := range v.Processes {
+			if o.HostPid == p.HostPid {
+				n++
+			}
+		}
+		if n != 1 {
+			t.Fatalf("at reading %d, while it moves to %s, it is there %d times", i, groups[(i+1)%2], n)
+		}
 	}
 }
 
