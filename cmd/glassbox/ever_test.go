@@ -67,15 +67,20 @@ func TestEverSeesWhatWas(t *testing.T) {
 		hears                             bool // it needs process events
 	}{
 		// It lasts longer than that, since a look may begin just before it, and come late on a machine that is busy.
-		{"what lasts as long as a look", "ever", `any(processes, .ns.net.own && .comm == "sleep")`, "unshare --net sleep 1", "sleep 1", false},
+		{"what lasts as long as a look", "ever", `any(processes, .ns.net.own && .comm == "sleep")`, "unshare --net sleep 3", "sleep 1", false},
 		{"what lasts a twentieth of a second", "ever", `any(processes, .ns.net.own && .comm == "sleep")`, "unshare --net sleep 0.05", "sleep 0.05", true},
 		{
+			// One is there before the other begins, and is ended after it: so they are at once on any machine, and gone soon.
 			"two at once", "ever", `len(filter(processes, .comm == "sleep" && .ns.uts.own)) >= 2`,
-			"unshare --uts sleep 0.05 & unshare --uts sleep 0.05; wait", "unshare --uts sleep 0.05", true,
+			"unshare --uts sleep 100 & until pgrep -x sleep; do :; done; unshare --uts sleep 0.05; kill $!; wait", "unshare --uts sleep 0.05", true,
 		},
 		{"how something ended", "now", `any(history, .comm == "sh" && .exit_status == 7)`, "sh -c 'sleep 0.05; exit 7'", "sh -c 'sleep 0.05; exit 6'", true},
-		{"what killed it", "now", `any(history, .comm == "sleep" && .signal == "SIGTERM")`, "timeout 0.05 sleep 10", "timeout 10 sleep 0.05", true},
-		{"what happened", "now", `any(events, .kind == "namespace" && .text contains "teapot")`, "unshare --uts sh -c 'hostname teapot; sleep 1'", "unshare --uts sleep 1", false},
+		{
+			// Not by timeout: where a program takes long to begin, it would not be sleep yet.
+			"what killed it", "now", `any(history, .comm == "sleep" && .signal == "SIGTERM")`,
+			"sleep 100 & until pgrep -x sleep; do :; done; kill $!; wait", "timeout 10 sleep 0.05", true,
+		},
+		{"what happened", "now", `any(events, .kind == "namespace" && .text contains "teapot")`, "unshare --uts sh -c 'hostname teapot; sleep 3'", "unshare --uts sleep 1", false},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			if test.hears && connector == nil {

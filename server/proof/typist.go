@@ -80,7 +80,7 @@ func (t *Typist) desk(ctx context.Context, name string) (*desk, error) {
 	d := &desk{shell: shell, heard: time.Now()}
 	t.desks[name] = d
 	go d.listen()
-	return d, t.await(ctx, d)
+	return d, t.await(ctx, d, func() bool { return d.written() > 0 }) // its prompt
 }
 
 func (d *desk) listen() {
@@ -113,7 +113,7 @@ func (t *Typist) Run(ctx context.Context, s lesson.Script) error {
 		if _, err := d.shell.Write([]byte{3}); err != nil {
 			return fmt.Errorf("terminal %s: %w", s.Terminal, err)
 		}
-		if err := t.await(ctx, d); err != nil {
+		if err := t.await(ctx, d, func() bool { return true }); err != nil {
 			return err
 		}
 	}
@@ -128,7 +128,7 @@ func (t *Typist) Run(ctx context.Context, s lesson.Script) error {
 		if s.File != "" && n < len(lines)-1 && d.asks(ctx, from) {
 			continue
 		}
-		if err := t.await(ctx, d); err != nil {
+		if err := t.await(ctx, d, func() bool { return bytes.Contains(d.since(from), []byte("\n")) }); err != nil {
 			return err
 		}
 	}
@@ -142,15 +142,20 @@ func (d *desk) written() int {
 	return d.count
 }
 
+// since is what the terminal has written since it had written so many bytes.
+func (d *desk) since(from int) []byte {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return slices.Clone(d.output[len(d.output)-min(d.count-from, len(d.output)):])
+}
+
 // asks waits until a shell asks for the next line of a here-document: it writes a new line, and its prompt for more ("> ", PS2),
 // when it is ready to read. It reports false where no such prompt comes: then the shell is one with another prompt.
 func (d *desk) asks(ctx context.Context, from int) bool {
 	ctx, cancel := context.WithTimeout(ctx, time.Second)
 	defer cancel()
 	for {
-		d.mu.Lock()
-		heard := d.output[len(d.output)-min(d.count-from, len(d.output)):]
-		d.mu.Unlock()
+		heard := d.since(from)
 		if bytes.Contains(heard, []byte("\n")) && bytes.HasSuffix(heard, []byte("> ")) {
 			return true
 		}
@@ -162,8 +167,9 @@ func (d *desk) asks(ctx context.Context, from int) bool {
 	}
 }
 
-// await waits until somebody waits for a line, silently and for a moment. Where that takes too long, so be it.
-func (t *Typist) await(ctx context.Context, d *desk) error {
+// await waits until somebody waits for a line, silently and for a moment; and no sooner than what was typed has been taken, which its echo tells: a
+// shell that sleeps may have yet to hear of it. Where that takes too long, so be it.
+func (t *Typist) await(ctx context.Context, d *desk, taken func() bool) error {
 	began := time.Now()
 	idle := began // since when nothing happens
 	pulse := newPulse(t.box, time.Second)
@@ -182,7 +188,7 @@ func (t *Typist) await(ctx context.Context, d *desk) error {
 			last = began
 		}
 		front := t.front(d)
-		if time.Since(last) >= quiet && d.waits(front) {
+		if time.Since(last) >= quiet && d.waits(front) && taken() {
 			return nil
 		}
 		if slices.Contains(workers, front.comm) && (last.After(idle) || pulse.beats()) {

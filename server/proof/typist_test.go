@@ -2,9 +2,52 @@ package proof
 
 import (
 	"context"
+	"io"
+	"strings"
 	"testing"
 	"time"
+
+	"glassbox/sandbox/kernel"
+	"glassbox/server"
+	"glassbox/server/terminal"
 )
+
+// idleBox is a box in which nothing happens.
+type idleBox struct{ server.Box }
+
+func (idleBox) Source() kernel.Source { return kernel.Source{} }
+func (idleBox) Done() <-chan struct{} { return nil }
+
+// slowShell takes its time over what is typed, and sleeps meanwhile, as on a busy machine.
+type slowShell struct {
+	terminal.Shell
+	io.Reader
+	writer io.Writer
+}
+
+func (s slowShell) Read(b []byte) (int, error) { return s.Reader.Read(b) }
+
+func (s slowShell) Write(typed []byte) (int, error) {
+	go func() {
+		time.Sleep(5 * quiet)
+		_, _ = io.WriteString(s.writer, strings.TrimSuffix(string(typed), "\r")+"\r\nanswer\r\n# ")
+	}()
+	return len(typed), nil
+}
+
+func TestWhatIsTypedIsTaken(t *testing.T) {
+	reader, writer := io.Pipe()
+	defer writer.Close()
+	d := &desk{shell: slowShell{Reader: reader, writer: writer}}
+	go d.listen()
+	typist := &Typist{box: idleBox{}, proc: "/proc", desks: map[string]*desk{"one": d}}
+	if err := typist.Type(t.Context(), "one", "question"); err != nil {
+		t.Fatal(err)
+	}
+	if got, want := typist.Said("one"), "question\r\nanswer\r\n# "; got != want {
+		t.Errorf("when the line was typed, the terminal said %q, want %q", got, want)
+	}
+}
 
 func TestWhoWaitsForALine(t *testing.T) {
 	for _, c := range []struct {
