@@ -34,6 +34,7 @@ type deckLine struct {
 	never       string // one that it must not show
 	before      string // what is typed before it and does not stand on the slide
 	note        string // for docs/deck.md
+	late        bool   // what it shows comes a moment after what caused it: it is typed until it is there, as a learner would
 }
 
 // deck is the talk, in its order.
@@ -48,7 +49,7 @@ var primitives = []deckLine{
 	{slide: "Control groups", command: "echo 100000 > memory.max", v1: "echo 100000 > memory.limit_in_bytes", lesson: "control-groups", terminal: "two", never: "denied|cannot"},
 	{slide: "Control groups", command: "pidof sh > cgroup.procs", lesson: "control-groups", terminal: "two", never: "denied|cannot"},
 	{slide: "Control groups", command: "ls", lesson: "control-groups", terminal: "one", want: "Killed", note: "the kernel kills it, or the shell"},
-	{slide: "Control groups", command: "dmesg", lesson: "control-groups", terminal: "two", want: "Memory cgroup out of memory: Killed process"},
+	{slide: "Control groups", command: "dmesg", lesson: "control-groups", terminal: "two", want: "Memory cgroup out of memory: Killed process", late: true},
 
 	{slide: "Pivot root", command: "cd /dev/shm/alpine", lesson: "changing-root", terminal: "one", want: "/dev/shm/alpine#", note: "after `mkdir -p /dev/shm/alpine`, the set-up"},
 	{slide: "Pivot root", command: "curl -o alpine.tar.gz $URL", lesson: "changing-root", terminal: "one", want: "100"},
@@ -432,6 +433,11 @@ func runSlide(t *testing.T, slide string, lines []deckLine, facts kernel.HostFac
 			// What was typed comes back as an echo, which proves nothing.
 			said = strings.Replace(said, line, "", 1)
 			if d.want != "" && !regexp.MustCompile(d.want).MatchString(said) {
+				if d.late {
+					if err := typist.Type(t.Context(), d.terminal, line); err != nil {
+						t.Fatalf("%q again: %v", line, err)
+					}
+				}
 				return fmt.Errorf("%q: got\n%s\nwant %q in it", line, said, d.want)
 			}
 			return nil
