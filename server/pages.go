@@ -9,6 +9,7 @@ import "html/template"
 //	course.html   CoursePage   GET /
 //	lesson.html   LessonPage   GET /lessons/{lesson}
 //	error.html    ErrorPage    every page that is not there, and every failure
+//	starting.html StartingPage every page while the lab starts
 //
 // All files of the directory are parsed into one set, so they may share definitions ({{template "head" .}}). Each page
 // embeds Frame, so that what every page needs is at {{.Title}}, {{.CourseTitle}} and so on. Functions for templates:

@@ -4,15 +4,25 @@ import (
 	"maps"
 	"slices"
 	"sync"
+	"time"
 )
 
 // Provision is how far a layer is that the boxes of some lessons need, such as a container engine. Making one may take
 // minutes, and on some machines it cannot be made; the lessons are there all the same, and say so.
 type Provision struct {
 	State ProvisionState
-	Say   string  // what is being done at the moment, or what is missing: a sentence for whoever reads the lesson
-	Do    string  // what the operator can do about a missing one, a sentence; may be empty
-	Share float64 // how much of the making is done, from 0 to 1; 0 when that is not known
+	Say   string // what is being made, or what is missing: a sentence for whoever reads the lesson
+	Do    string // what the operator can do about a missing one, a sentence; may be empty
+	Tasks []Task // what is being done at the moment: a task, after those that it is a part of
+}
+
+// Task is something that is being done, and how much of it is done. Done and Total are counted in Unit; Total is 0 when it
+// is not known.
+type Task struct {
+	Name        string // in words: "downloading Debian packages"
+	Done, Total int64
+	Unit        string    // bytes, or a noun in the plural
+	Since       time.Time // when it was begun
 }
 
 // ProvisionState is a state of a [Provision].

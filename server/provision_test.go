@@ -4,6 +4,7 @@ import (
 	"strings"
 	"testing"
 	"testing/fstest"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -36,13 +37,20 @@ func TestBoxWaitsForALayer(t *testing.T) {
 	if m := lab.state("waiting"); m["say"] != "Fetching." {
 		t.Errorf("while it is made: %v", m)
 	}
-	provide(t, s, Provision{State: Making, Say: "Unpacking.", Share: 0.5})
+	provide(t, s, Provision{State: Making, Say: "Unpacking.", Tasks: []Task{
+		{Name: "making image nginx", Done: 3, Total: 12, Unit: "images", Since: time.Now().Add(-90 * time.Second)},
+		{Name: "installing packages", Since: time.Now()},
+	}})
 	m := lab.state("waiting")
 	for m["say"] == "Fetching." { // may be said again, to the page that has just come
 		m = lab.state("waiting")
 	}
-	if m["say"] != "Unpacking." || m["share"] != 0.5 {
-		t.Errorf("further on: %v", m)
+	want := []any{
+		map[string]any{"name": "making image nginx", "done": 3.0, "total": 12.0, "unit": "images", "took": 90.0},
+		map[string]any{"name": "installing packages", "done": 0.0, "took": 0.0},
+	}
+	if diff := cmp.Diff(want, m["tasks"]); m["say"] != "Unpacking." || diff != "" {
+		t.Errorf("further on it says %v; tasks (-want +got):\n%s", m["say"], diff)
 	}
 	if n := s.workshop.built.Load(); n != 0 {
 		t.Fatalf("%d boxes were built before the layer was there", n)

@@ -24,7 +24,7 @@ func parseTemplates(a *assets) (*template.Template, error) {
 	if err != nil {
 		return nil, fmt.Errorf("templates: %w", err)
 	}
-	for _, name := range []string{"course.html", "lesson.html", "error.html"} {
+	for _, name := range []string{"course.html", "lesson.html", "error.html", "starting.html"} {
 		if t.Lookup(name) == nil {
 			return nil, fmt.Errorf("templates: there is no %s", name)
 		}

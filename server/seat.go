@@ -120,15 +120,33 @@ type boxMessage struct {
 	Hostname string   `json:"hostname,omitempty"`
 	Error    string   `json:"error,omitempty"`
 	// What it waits for or lacks; see Provision.
-	Say   string  `json:"say,omitempty"`
-	Do    string  `json:"do,omitempty"`
-	Share float64 `json:"share,omitempty"`
+	Say   string        `json:"say,omitempty"`
+	Do    string        `json:"do,omitempty"`
+	Tasks []taskMessage `json:"tasks,omitempty"`
+}
+
+// taskMessage tells of a [Task].
+type taskMessage struct {
+	Name  string `json:"name"`
+	Done  int64  `json:"done"`
+	Total int64  `json:"total,omitempty"`
+	Unit  string `json:"unit,omitempty"`
+	Took  int    `json:"took"` // seconds until now; a browser's clock is not the lab's
+}
+
+func messagesOf(tasks []Task) []taskMessage {
+	var all []taskMessage
+	for _, t := range tasks {
+		all = append(all, taskMessage{t.Name, t.Done, t.Total, t.Unit, int(time.Since(t.Since).Seconds())})
+	}
+	return all
 }
 
 func (s *seat) describe() boxMessage {
 	m := boxMessage{Type: "box", State: s.state, Error: s.trouble}
 	if s.state == waiting || s.state == lacking {
-		m.Say, m.Do, m.Share = s.lack.Say, s.lack.Do, s.lack.Share
+		m.Say, m.Do = s.lack.Say, s.lack.Do
+		m.Tasks = messagesOf(s.lack.Tasks)
 	}
 	if s.box != nil && s.state == ready {
 		m.ID, m.Hostname = s.box.ID(), hostname(s.box)

@@ -150,17 +150,21 @@ func (s *Server) routes() http.Handler {
 // ServeHTTP makes Server an http.Handler.
 func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) { s.handler.ServeHTTP(w, r) }
 
-// Serve answers requests from l until ctx is cancelled, then closes the server and all boxes.
-func (s *Server) Serve(ctx context.Context, l net.Listener) error {
-	h := &http.Server{
-		Handler:           s,
+func newHTTPServer(h http.Handler, log *slog.Logger) *http.Server {
+	return &http.Server{
+		Handler:           h,
 		ReadHeaderTimeout: 10 * time.Second,
 		ReadTimeout:       30 * time.Second, // ends with the upgrade of a websocket, which has its own
 		WriteTimeout:      60 * time.Second,
 		IdleTimeout:       2 * time.Minute,
 		MaxHeaderBytes:    32 << 10,
-		ErrorLog:          slog.NewLogLogger(s.log.Handler(), slog.LevelDebug),
+		ErrorLog:          slog.NewLogLogger(log.Handler(), slog.LevelDebug),
 	}
+}
+
+// Serve answers requests from l until ctx is cancelled, then closes the server and all boxes.
+func (s *Server) Serve(ctx context.Context, l net.Listener) error {
+	h := newHTTPServer(s, s.log)
 	served := make(chan error, 1)
 	go func() { served <- h.Serve(l) }()
 	select {

@@ -99,9 +99,9 @@ func file(s string) *fstest.MapFile { return &fstest.MapFile{Data: []byte(s)} }
 
 // front is a built front end.
 var front = fstest.MapFS{
-	"manifest.json": file(`{"files": {"app.js": "app-1.js", "page.js": "page-1.js", "theme-first.js": "theme-first-1.js", "site.css": "site-1.css", "licences.txt": "licences.txt", "mark.svg": "mark-1.svg"}, "preload": ["sans-1.woff2"]}`),
+	"manifest.json": file(`{"files": {"app.js": "app-1.js", "page.js": "page-1.js", "starting.js": "starting-1.js", "theme-first.js": "theme-first-1.js", "site.css": "site-1.css", "licences.txt": "licences.txt", "mark.svg": "mark-1.svg"}, "preload": ["sans-1.woff2"]}`),
 	"app-1.js":      file("// " + strings.Repeat("the same words again and again ", 100)),
-	"page-1.js":     file("//"), "theme-first-1.js": file("//"), "site-1.css": file("/**/"), "licences.txt": file("MIT"), "mark-1.svg": file("<svg/>"),
+	"page-1.js":     file("//"), "starting-1.js": file("//"), "theme-first-1.js": file("//"), "site-1.css": file("/**/"), "licences.txt": file("MIT"), "mark-1.svg": file("<svg/>"),
 	"sans-1.woff2": file("font"),
 }
 

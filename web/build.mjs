@@ -55,7 +55,7 @@ const common = {
 // The theme must be set before the first pixel, so it is a classic script and shares nothing with the modules.
 const builds = [
   { ...common, entryPoints: ["src/app.ts"], format: "esm", splitting: true }, // what is imported later is a file of its own
-  { ...common, entryPoints: ["src/page.ts"], format: "esm" },
+  { ...common, entryPoints: ["src/page.ts", "src/starting.ts"], format: "esm" },
   { ...common, entryPoints: ["src/theme-first.ts"], format: "iife" },
   { ...common, entryPoints: ["styles/site.css", "styles/mark.svg"] },
 ];

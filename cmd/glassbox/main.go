@@ -116,15 +116,33 @@ func (f *flags) rig(log *slog.Logger) (rig.Config, error) {
 	}, nil
 }
 
-// progress tells what the first start is doing, a line for each step.
+// progress tells what the first start is doing, a line for each step that is not a part of another.
 func (f *flags) progress() func(rootfs.Progress) {
 	last := ""
 	return func(p rootfs.Progress) {
-		if p.Step != last {
-			last = p.Step
-			fmt.Fprintln(f.stderr, p.Step+" …")
+		for p.Of != nil {
+			p = *p.Of
 		}
+		if p.Step == last {
+			return
+		}
+		last = p.Step
+		fmt.Fprintln(f.stderr, p.Step+amount(p)+" …")
 	}
+}
+
+// amount says how much a step has to do, where that is known.
+func amount(p rootfs.Progress) string {
+	const mega = 1e6
+	switch {
+	case p.Total == 0:
+		return ""
+	case p.Unit == rootfs.Bytes:
+		return fmt.Sprintf(", %.1f MB", float64(p.Total)/mega)
+	case p.Unit == rootfs.Images:
+		return fmt.Sprintf(", %d of %d", p.Done+1, p.Total)
+	}
+	return fmt.Sprintf(", %d of them", p.Total)
 }
 
 // closeTimeout bounds how long a command takes to clean up after an interrupt.

@@ -24,6 +24,7 @@ type school struct {
 	dirs    []string // of the courses; "" for the one that comes with glassbox
 	flags   *flags
 	server  *server.Server
+	early   *server.Starting // shows what is done before there is a server; may be nil
 	rig     *rig.Rig
 	running sync.WaitGroup
 	orders  chan string // layers to make ready
@@ -35,7 +36,7 @@ type school struct {
 	ordered []string       // layers
 	making  string         // the layer that is being made at the moment
 	told    time.Time      // when its progress was told last
-	step    string         // and what that was
+	tasks   []server.Task  // and what that was
 }
 
 // openSchool reads the courses; none means the one that comes with glassbox.
@@ -144,8 +145,7 @@ func (s *school) orderLocked(c *lesson.Course) error {
 			continue
 		}
 		s.ordered = append(s.ordered, layer)
-		how := server.Provision{State: server.Making, Say: fmt.Sprintf("The lab makes the layer %s ready.", layer)}
-		if err := s.server.Provide(layer, how); err != nil {
+		if err := s.server.Provide(layer, making(layer, nil)); err != nil {
 			return err
 		}
 		s.orders <- layer
@@ -167,7 +167,7 @@ func (s *school) make(ctx context.Context) {
 
 func (s *school) makeLayer(ctx context.Context, layer string) {
 	s.mu.Lock()
-	s.making = layer
+	s.making, s.tasks = layer, nil
 	s.mu.Unlock()
 	err := s.rig.Offer(ctx, layer)
 	s.mu.Lock()
@@ -190,24 +190,59 @@ func (s *school) makeLayer(ctx context.Context, layer string) {
 	}
 }
 
-// hear takes the progress of the layer that is being made, and has the lessons that wait for it show it.
+// making tells of a layer that is being made.
+func making(layer string, tasks []server.Task) server.Provision {
+	return server.Provision{
+		State: server.Making, Tasks: tasks,
+		Say: fmt.Sprintf("The lab makes the layer %s, which this lesson needs. That takes some minutes, and is done once.", layer),
+	}
+}
+
+// hear takes the progress of what is being made, and has it shown by the lessons that wait for a layer, or, before there
+// are any, by every page.
 func (s *school) hear(p rootfs.Progress) {
 	const often = 300 * time.Millisecond
+	now := time.Now()
 	s.mu.Lock()
-	layer := s.making
-	if layer == "" || p.Step == s.step && time.Since(s.told) < often {
+	layer, tasks := s.making, tasksOf(&p, s.tasks, now)
+	if layer == "" { // it is for all boxes
+		s.tasks = tasks
+		if s.early != nil {
+			s.early.Tell(tasks)
+		}
 		s.mu.Unlock()
 		return
 	}
-	s.told, s.step = time.Now(), p.Step
-	s.mu.Unlock()
-	how := server.Provision{State: server.Making, Say: fmt.Sprintf("The lab makes the layer %s ready: %s.", layer, p.Step)}
-	if p.Total > 0 {
-		how.Share = float64(p.Done) / float64(p.Total)
+	if sameTasks(tasks, s.tasks) && now.Sub(s.told) < often {
+		s.mu.Unlock()
+		return
 	}
-	if err := s.server.Provide(layer, how); err != nil {
+	s.told, s.tasks = now, tasks
+	s.mu.Unlock()
+	if err := s.server.Provide(layer, making(layer, tasks)); err != nil {
 		s.flags.log().Error("tell how far a layer is", "layer", layer, "err", err)
 	}
+}
+
+// tasksOf lists a step of the making after those that it is a part of. Those that were told of before have begun then.
+func tasksOf(p *rootfs.Progress, before []server.Task, now time.Time) []server.Task {
+	var tasks []server.Task
+	for ; p != nil; p = p.Of {
+		tasks = append(tasks, server.Task{Name: p.Step, Done: p.Done, Total: p.Total, Unit: string(p.Unit), Since: now})
+	}
+	slices.Reverse(tasks)
+	for i := range min(len(tasks), len(before)) {
+		if tasks[i].Name != before[i].Name {
+			break
+		}
+		tasks[i].Since = before[i].Since
+	}
+	return tasks
+}
+
+// sameTasks tells whether the same is being done, however much of it.
+func sameTasks(a, b []server.Task) bool {
+	return slices.EqualFunc(a, b, func(a, b server.Task) bool { return a.Name == b.Name })
 }
 
 // course loads the course of a directory, or the one that the binary carries.

@@ -13,7 +13,10 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
+
 	"glassbox/assets"
+	"glassbox/sandbox/rootfs"
 	"glassbox/sandbox/sandboxtest"
 	"glassbox/server"
 )
@@ -77,6 +80,59 @@ func TestLayerThatCannotBeMade(t *testing.T) {
 	})
 	if page := get(); strings.Count(page, "needs more than this lab has") != 1 || !strings.Contains(page, "Needy") || !strings.Contains(page, "Modest") {
 		t.Error("the page of the course does not have both lessons, one of them with a remark")
+	}
+}
+
+// A step that goes on has begun when it was first told of, and so has what it is a part of.
+func TestTasksOfTheMaking(t *testing.T) {
+	at := func(second int) time.Time { return time.Unix(int64(second), 0) }
+	image := &rootfs.Progress{Step: "making image nginx", Done: 3, Total: 12, Unit: rootfs.Images}
+	var got []server.Task
+	for i, step := range []struct {
+		told rootfs.Progress
+		want []server.Task
+	}{
+		{rootfs.Progress{Step: "installing packages", Of: image}, []server.Task{
+			{Name: "making image nginx", Done: 3, Total: 12, Unit: "images", Since: at(0)}, {Name: "installing packages", Since: at(0)},
+		}},
+		{rootfs.Progress{Step: "unpacking", Done: 1, Total: 9, Unit: rootfs.Packages, Of: image}, []server.Task{
+			{Name: "making image nginx", Done: 3, Total: 12, Unit: "images", Since: at(0)}, {Name: "unpacking", Done: 1, Total: 9, Unit: "packages", Since: at(1)},
+		}},
+		{rootfs.Progress{Step: "unpacking", Done: 5, Total: 9, Unit: rootfs.Packages, Of: image}, []server.Task{
+			{Name: "making image nginx", Done: 3, Total: 12, Unit: "images", Since: at(0)}, {Name: "unpacking", Done: 5, Total: 9, Unit: "packages", Since: at(1)},
+		}},
+		{rootfs.Progress{Step: "unpacking", Of: &rootfs.Progress{Step: "making image redis"}}, []server.Task{
+			{Name: "making image redis", Since: at(3)}, {Name: "unpacking", Since: at(3)},
+		}},
+		{rootfs.Progress{Step: "writing", Done: 1, Total: 2, Unit: rootfs.Bytes}, []server.Task{
+			{Name: "writing", Done: 1, Total: 2, Unit: "bytes", Since: at(4)},
+		}},
+	} {
+		got = tasksOf(&step.told, got, at(i))
+		if diff := cmp.Diff(step.want, got); diff != "" {
+			t.Errorf("told %+v (-want +got):\n%s", step.told, diff)
+		}
+	}
+}
+
+// The command line says what is being done, a line for each step, and how much there is to do where that is known.
+func TestProgressInLines(t *testing.T) {
+	var out strings.Builder
+	hear := (&flags{stderr: &out}).progress()
+	image := &rootfs.Progress{Step: "making image nginx", Done: 3, Total: 12, Unit: rootfs.Images}
+	for _, p := range []rootfs.Progress{
+		{Step: "downloading Debian packages", Total: 61_500_000, Unit: rootfs.Bytes},
+		{Step: "downloading Debian packages", Done: 7, Total: 61_500_000, Unit: rootfs.Bytes},
+		{Step: "unpacking packages", Total: 57, Unit: rootfs.Packages},
+		{Step: "installing packages", Of: image},
+		{Step: "packing its layer", Of: image},
+		{Step: "filling the store of images"},
+	} {
+		hear(p)
+	}
+	want := "downloading Debian packages, 61.5 MB …\nunpacking packages, 57 of them …\nmaking image nginx, 4 of 12 …\nfilling the store of images …\n"
+	if diff := cmp.Diff(want, out.String()); diff != "" {
+		t.Errorf("lines (-want +got):\n%s", diff)
 	}
 }
 

@@ -50,7 +50,7 @@ func serveCommand(f *flags) *cobra.Command {
 
 func runServe(ctx context.Context, f *flags, o serveOptions, w io.Writer) (err error) {
 	// First what fails fast.
-	listener, err := (&net.ListenConfig{}).Listen(ctx, "tcp", o.addr)
+	listener, err := listenAt(ctx, o.addr)
 	if err != nil {
 		if errors.Is(err, unix.EADDRINUSE) {
 			return fmt.Errorf("%s is taken by another program: choose one with --addr", o.addr)
@@ -75,16 +75,21 @@ func runServe(ctx context.Context, f *flags, o serveOptions, w io.Writer) (err e
 		tell(p)
 		school.hear(p)
 	}
+	dist, err := assets.Front()
+	if err != nil {
+		return err
+	}
+	school.early, err = server.Begin(server.Config{Assets: dist, Hosts: o.hosts, Log: f.log()}, listener)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, school.early.Stop()) }()
 	r, err := rig.Open(ctx, config)
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, shut(ctx, r)) }()
 	facts, err := r.Lab.Facts()
-	if err != nil {
-		return err
-	}
-	dist, err := assets.Front()
 	if err != nil {
 		return err
 	}
@@ -101,8 +106,19 @@ func runServe(ctx context.Context, f *flags, o serveOptions, w io.Writer) (err e
 	if err := school.open(ctx, s, r); err != nil {
 		return err
 	}
+	if err := school.early.Stop(); err != nil {
+		return err
+	}
 	fmt.Fprintf(w, "Glassbox is at http://%s/\n", listener.Addr())
 	return s.Serve(ctx, listener)
+}
+
+func listenAt(ctx context.Context, addr string) (*net.TCPListener, error) {
+	l, err := (&net.ListenConfig{}).Listen(ctx, "tcp", addr)
+	if err != nil {
+		return nil, err
+	}
+	return l.(*net.TCPListener), nil // of "tcp" it is always one
 }
 
 // rootName says what sandboxes are made of.

@@ -47,7 +47,8 @@ func build(ctx context.Context, config Config, m manifest, bench *rootfs.Bench) 
 	}
 	made := map[string]v1.Image{}
 	var index []Image
-	for _, name := range m.order() {
+	for i, name := range m.order() {
+		bench.Within(&rootfs.Progress{Step: "making image " + name, Done: int64(i), Total: int64(len(m.Images)), Unit: rootfs.Images})
 		img, about, err := b.image(ctx, name)
 		if err != nil {
 			return fmt.Errorf("image %s: %w", name, err)
@@ -55,6 +56,7 @@ func build(ctx context.Context, config Config, m manifest, bench *rootfs.Bench) 
 		made[name] = img
 		index = append(index, about)
 	}
+	bench.Within(nil)
 	if err := b.store(ctx, made); err != nil {
 		return fmt.Errorf("store of the images: %w", err)
 	}
@@ -282,7 +284,7 @@ func (b *builder) layer(ctx context.Context, name string) error {
 		b.layers[name] = l
 		return os.Chtimes(stamp, now, now)
 	}
-	b.bench.Say("making image " + name)
+	b.say("laying out its files")
 	dir, err := b.tree(ctx, name)
 	if err != nil {
 		return err
@@ -291,6 +293,7 @@ func (b *builder) layer(ctx context.Context, name string) error {
 	if from := b.manifest.Images[name].From; from != "" {
 		below = b.trees[from]
 	}
+	b.say("packing its layer")
 	l, err := pack(dir, below, b.blobs())
 	if err != nil {
 		return err
@@ -301,6 +304,8 @@ func (b *builder) layer(ctx context.Context, name string) error {
 	}
 	return l.keep(stamp)
 }
+
+func (b *builder) say(step string) { b.bench.Tell(rootfs.Progress{Step: step}) }
 
 func (b *builder) blobs() string { return filepath.Join(b.bench.Keep, "blobs") }
 

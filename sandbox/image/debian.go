@@ -83,6 +83,7 @@ func (b *builder) dpkg(ctx context.Context, dir string, debs []string) error {
 		}
 		argv = append(argv, "/"+archives+"/"+name)
 	}
+	b.say("installing packages")
 	c := chroot{dir: dir}
 	err := c.in(func() error {
 		if err := c.run(ctx, argv...); err != nil {

@@ -72,7 +72,7 @@ func Prepare(ctx context.Context, config Config) (*Set, error) {
 	}
 	missing := map[string]string{}
 	keep := config.Root.Keep(LayerName)
-	if err := fetchNPM(ctx, append(packages, m.NPM), keep, config.Root.LookOnly(), config.Root.Say); err != nil {
+	if err := fetchNPM(ctx, append(packages, m.NPM), keep, config.Root.LookOnly(), config.Root.Tell); err != nil {
 		if ctx.Err() != nil {
 			return nil, ctx.Err()
 		}

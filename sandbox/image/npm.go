@@ -23,6 +23,8 @@ import (
 	"time"
 
 	"golang.org/x/sync/errgroup"
+
+	"glassbox/sandbox/rootfs"
 )
 
 // npmPackage is a package of npm's, pinned.
@@ -93,7 +95,7 @@ func (p npmPackage) ball() string {
 const npmAtOnce = 8
 
 // fetchNPM downloads those of the packages that are not there, unless it shall only look.
-func fetchNPM(ctx context.Context, packages []npmPackage, keep string, lookOnly bool, say func(string)) error {
+func fetchNPM(ctx context.Context, packages []npmPackage, keep string, lookOnly bool, tell func(rootfs.Progress)) error {
 	var missing []npmPackage
 	for _, p := range packages {
 		switch _, err := os.Stat(npmFile(keep, p)); {
@@ -109,7 +111,9 @@ func fetchNPM(ctx context.Context, packages []npmPackage, keep string, lookOnly 
 	if lookOnly {
 		return fmt.Errorf("%d packages of npm's are not in the cache", len(missing))
 	}
-	say(fmt.Sprintf("downloading %d packages from npm's registry", len(missing)))
+	var mu sync.Mutex // of how
+	how := rootfs.Progress{Step: "downloading packages of npm's", Total: int64(len(missing)), Unit: rootfs.Packages}
+	tell(how)
 	if err := os.MkdirAll(filepath.Join(keep, "npm"), 0o755); err != nil {
 		return err
 	}
@@ -126,7 +130,14 @@ func fetchNPM(ctx context.Context, packages []npmPackage, keep string, lookOnly 
 			if got := "sha512-" + base64.StdEncoding.EncodeToString(sum[:]); got != p.Integrity {
 				return fmt.Errorf("npm's package %s %s: got %s, want %s", p.Name, p.Version, got, p.Integrity)
 			}
-			return replaceFile(npmFile(keep, p), content)
+			if err := replaceFile(npmFile(keep, p), content); err != nil {
+				return err
+			}
+			mu.Lock()
+			defer mu.Unlock()
+			how.Done++
+			tell(how)
+			return nil
 		})
 	}
 	return all.Wait()

@@ -15,6 +15,8 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+
+	"glassbox/sandbox/rootfs"
 )
 
 // npmBall is a package of npm's, with its pin.
@@ -51,18 +53,25 @@ func TestNPM(t *testing.T) {
 	}))
 	defer upstream.Close()
 	t.Setenv("npm_config_registry", upstream.URL+"/")
-	quiet := func(string) {}
+	var told []rootfs.Progress
+	hear := func(p rootfs.Progress) { told = append(told, p) }
 
 	keep := t.TempDir()
 	packages := []npmPackage{pinned}
-	if err := fetchNPM(t.Context(), packages, keep, true, quiet); err == nil {
+	if err := fetchNPM(t.Context(), packages, keep, true, hear); err == nil {
 		t.Error("who only looks has downloaded something")
 	}
 	for range 2 { // the second time from the cache
-		if err := fetchNPM(t.Context(), packages, keep, false, quiet); err != nil {
+		if err := fetchNPM(t.Context(), packages, keep, false, hear); err != nil {
 			t.Fatal(err)
 		}
 		upstream.Close()
+	}
+	step := rootfs.Progress{Step: "downloading packages of npm's", Total: 1, Unit: rootfs.Packages}
+	done := step
+	done.Done = 1
+	if diff := cmp.Diff([]rootfs.Progress{step, done}, told); diff != "" {
+		t.Errorf("told (-want +got):\n%s", diff)
 	}
 
 	var p Packages
@@ -113,7 +122,7 @@ func TestNPMRefusesAnotherPackage(t *testing.T) {
 	defer upstream.Close()
 	t.Setenv("npm_config_registry", upstream.URL)
 	keep := t.TempDir()
-	if err := fetchNPM(t.Context(), []npmPackage{other}, keep, false, func(string) {}); err == nil || !strings.Contains(err.Error(), other.Integrity) {
+	if err := fetchNPM(t.Context(), []npmPackage{other}, keep, false, func(rootfs.Progress) {}); err == nil || !strings.Contains(err.Error(), other.Integrity) {
 		t.Errorf("got %v, want an error that names %s", err, other.Integrity)
 	}
 	if _, err := os.Stat(npmFile(keep, other)); !os.IsNotExist(err) {

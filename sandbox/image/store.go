@@ -13,6 +13,8 @@ import (
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 	"github.com/google/go-containerregistry/pkg/v1/empty"
 	"github.com/google/go-containerregistry/pkg/v1/layout"
+
+	"glassbox/sandbox/rootfs"
 )
 
 // refName names an image in an OCI layout; see the OCI's image-layout.md and annotations.md.
@@ -20,7 +22,8 @@ const refName = "org.opencontainers.image.ref.name"
 
 // store has skopeo, the engine's own, make the store that boxes are given, so that its form is the engine's.
 func (b *builder) store(ctx context.Context, made map[string]v1.Image) error {
-	b.bench.Say("laying out the store of the images")
+	filling := rootfs.Progress{Step: "filling the store of images"}
+	b.bench.Tell(filling)
 	if err := b.layout(made); err != nil {
 		return err
 	}
@@ -39,7 +42,10 @@ func (b *builder) store(ctx context.Context, made map[string]v1.Image) error {
 	}
 	c := chroot{dir: programs, binds: map[string]string{"store": b.bench.Tree, "images": b.bench.Keep}}
 	err := c.in(func() error {
-		for _, name := range b.manifest.order() {
+		filling.Total, filling.Unit = int64(len(made)), rootfs.Images
+		for i, name := range b.manifest.order() {
+			filling.Done = int64(i)
+			b.bench.Tell(filling)
 			for _, tag := range b.manifest.Images[name].Tags {
 				full := b.manifest.reference(name) + ":" + tag
 				err := c.run(ctx, "/usr/bin/skopeo", "copy", "--quiet", "oci:/images:"+full, "containers-storage:"+full)

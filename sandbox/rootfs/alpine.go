@@ -125,7 +125,8 @@ func (s alpineSeeker) download(ctx context.Context, url, to, want string) (err e
 		return err
 	}
 	req.Header.Set("User-Agent", "glassbox ("+runtime.GOOS+")")
-	s.progress(Progress{Step: "downloading " + url})
+	step := "downloading " + filepath.Base(to)
+	s.progress(Progress{Step: step})
 	resp, err := s.client.Do(req)
 	if err != nil {
 		if ctx.Err() != nil {
@@ -146,7 +147,7 @@ func (s alpineSeeker) download(ctx context.Context, url, to, want string) (err e
 			err = errors.Join(err, removeErr)
 		}
 	}()
-	body := &counted{r: io.LimitReader(resp.Body, maxTarball), step: "downloading " + filepath.Base(to), total: resp.ContentLength, progress: s.progress}
+	body := &counted{r: io.LimitReader(resp.Body, maxTarball), step: step, total: max(resp.ContentLength, 0), progress: s.progress}
 	_, copyErr := io.Copy(part, body)
 	if err := errors.Join(part.Chmod(0o644), part.Sync(), part.Close()); err != nil {
 		return err
@@ -197,7 +198,7 @@ func (c *counted) Read(p []byte) (int, error) {
 	c.done += int64(n)
 	if c.done-c.told > c.total/100 || err != nil {
 		c.told = c.done
-		c.progress(Progress{Step: c.step, Done: c.done, Total: c.total})
+		c.progress(Progress{Step: c.step, Done: c.done, Total: c.total, Unit: Bytes})
 	}
 	return n, err
 }

@@ -16,7 +16,6 @@ type Bench struct {
 	Tree   string // the directory of which the image is made; owners and modes are taken as they are
 	Work   string // a directory for what is needed on the way; it goes when the build ends
 	Keep   string // a directory of the cache that stays, for this maker alone: see [Root.Keep]
-	Say    func(step string)
 
 	builder *builder
 	from    *archive
@@ -30,7 +29,7 @@ func (r *Root) BuildLayer(ctx context.Context, name string, inputs []string, fil
 	d.add(inputs...)
 	digest := d.sum()
 	made, err := r.builder.build(ctx, name, digest, func(ctx context.Context, t *tree, work string) (stamp, error) {
-		from, err := openArchive(r.builder.store.path("debs"), r.builder.say)
+		from, err := openArchive(r.builder.store.path("debs"), r.builder.teller)
 		if err != nil {
 			return stamp{}, err
 		}
@@ -38,8 +37,9 @@ func (r *Root) BuildLayer(ctx context.Context, name string, inputs []string, fil
 		if err := os.MkdirAll(keep, 0o755); err != nil {
 			return stamp{}, err
 		}
+		defer r.builder.within(nil)
 		return stamp{}, fill(ctx, &Bench{
-			Digest: digest, Tree: t.dir, Work: work, Keep: keep, Say: r.builder.say, builder: r.builder, from: from,
+			Digest: digest, Tree: t.dir, Work: work, Keep: keep, builder: r.builder, from: from,
 		})
 	})
 	if err != nil {
@@ -51,14 +51,20 @@ func (r *Root) BuildLayer(ctx context.Context, name string, inputs []string, fil
 // Keep is the directory of the cache that is its maker's own, for a layer made by [Root.BuildLayer].
 func (r *Root) Keep(name string) string { return r.builder.store.path(name) }
 
-// Say tells whoever waits for the root, or for a layer of it, what is being done.
-func (r *Root) Say(step string) { r.builder.say(step) }
+// Tell tells whoever waits for the root, or for a layer of it, what is being done.
+func (r *Root) Tell(p Progress) { r.builder.tell(p) }
 
 // LookOnly tells that nothing shall be downloaded or made; see [Look].
 func (r *Root) LookOnly() bool { return r.builder.lookOnly }
 
 // Platform is the architecture and the release of the host, which are an input of whatever is made of Debian's packages.
 func (r *Root) Platform() []string { return []string{runtime.GOARCH, hostRelease()} }
+
+// Tell tells whoever waits for the layer what is being done.
+func (b *Bench) Tell(p Progress) { b.builder.tell(p) }
+
+// Within makes all that is told until the next call a part of p; nil ends that.
+func (b *Bench) Within(p *Progress) { b.builder.within(p) }
 
 // Debs gives the files of packages and of what they need, as apt would install them without what is only recommended.
 // status is a dpkg status file (dpkg(1)) that tells what is there already; it may be empty. A package may be given as a pattern,
@@ -72,6 +78,7 @@ func (b *Bench) Debs(ctx context.Context, status string, packages ...string) (_ 
 		return nil, err
 	}
 	defer func() { err = errors.Join(err, os.RemoveAll(private)) }()
+	b.Tell(Progress{Step: "choosing Debian packages"})
 	from := *b.from
 	from.status = status
 	args := append([]string{
@@ -120,7 +127,8 @@ func (b *Bench) Extract(ctx context.Context, dir string, links map[string]string
 		}
 	}
 	skip := func(name string) bool { return dropped(drop, name) }
-	for _, file := range debs {
+	for i, file := range debs {
+		b.Tell(unpacking(i, len(debs)))
 		if err := b.from.extract(ctx, t, deb{File: file}, skip); err != nil {
 			return err
 		}
@@ -170,7 +178,7 @@ func (b *Bench) Modules(ctx context.Context, dir, layer, to string) (err error) 
 	defer func() { err = errors.Join(err, t.close()) }()
 	want := b.builder.manifest.Layers[layer].Go
 	want.Programs, want.Proxy = nil, to
-	return errors.Join(t.goModules(ctx, want, filepath.Join(b.Work, "go"), "", b.Say), t.settle())
+	return errors.Join(t.goModules(ctx, want, filepath.Join(b.Work, "go"), "", b.builder.teller), t.settle())
 }
 
 // Modules are the Go modules of an optional layer, as MODULE@VERSION.

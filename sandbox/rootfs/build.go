@@ -19,6 +19,7 @@ import (
 // A builder makes layers in a store.
 type builder struct {
 	Config
+	*teller
 	manifest manifest
 	store    *store
 	lookOnly bool // take what is there; ErrNotPrepared where something is not
@@ -34,9 +35,6 @@ func newBuilder(config Config) (*builder, error) {
 	if config.Log == nil {
 		config.Log = slog.New(slog.DiscardHandler)
 	}
-	if config.Progress == nil {
-		config.Progress = func(Progress) {}
-	}
 	m, err := parseManifest(manifestYAML)
 	if err != nil {
 		return nil, err
@@ -45,10 +43,8 @@ func newBuilder(config Config) (*builder, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &builder{Config: config, manifest: m, store: kept}, nil
+	return &builder{Config: config, teller: &teller{hear: config.Progress}, manifest: m, store: kept}, nil
 }
-
-func (b *builder) say(step string) { b.Progress(Progress{Step: step}) }
 
 func (b *builder) layer(made stamp) Layer {
 	return Layer{Name: made.Name, Image: b.store.image(made.Name, made.Digest), Digest: made.Digest}
@@ -90,7 +86,7 @@ func (b *builder) root(ctx context.Context) (*Root, error) {
 func (b *builder) source(ctx context.Context) (source, error) {
 	seeker := alpineSeeker{
 		release: b.manifest.Alpine, goarch: runtime.GOARCH, given: b.Alpine,
-		keep: b.store.path("tarballs"), client: b.Client, progress: b.Progress, lookOnly: b.lookOnly,
+		keep: b.store.path("tarballs"), client: b.Client, progress: b.tell, lookOnly: b.lookOnly,
 	}
 	found, err := seeker.find(ctx)
 	if err == nil {
@@ -124,7 +120,7 @@ func (b *builder) standIn(ctx context.Context, reason error) (source, error) {
 		return source{}, reason
 	}
 	b.say("making a root of busybox: " + reason.Error())
-	packages, err := openArchive(b.store.path("debs"), b.say)
+	packages, err := openArchive(b.store.path("debs"), b.teller)
 	if err != nil {
 		return source{}, fmt.Errorf("%w; nor can busybox stand in for it: %w", reason, err)
 	}
@@ -178,7 +174,7 @@ func (b *builder) packages(ctx context.Context, name string, below []stamp) (sta
 		d.add(layer.Digest)
 	}
 	return b.build(ctx, name, d.sum(), func(ctx context.Context, t *tree, work string) (stamp, error) {
-		from, err := openArchive(b.store.path("debs"), b.say)
+		from, err := openArchive(b.store.path("debs"), b.teller)
 		if err != nil {
 			return stamp{}, err
 		}
@@ -186,7 +182,7 @@ func (b *builder) packages(ctx context.Context, name string, below []stamp) (sta
 		if err != nil {
 			return stamp{}, err
 		}
-		if err := t.goModules(ctx, b.manifest.Layers[name].Go, filepath.Join(work, "go"), b.store.path("programs"), b.say); err != nil {
+		if err := t.goModules(ctx, b.manifest.Layers[name].Go, filepath.Join(work, "go"), b.store.path("programs"), b.teller); err != nil {
 			return stamp{}, fmt.Errorf("layer %s: %w", name, err)
 		}
 		for _, file := range files {
@@ -272,7 +268,7 @@ func (b *builder) build(ctx context.Context, name, digest string, fill func(cont
 	}
 	made.Name, made.Digest = name, digest
 	image := filepath.Join(work, "image")
-	if err := t.makeImage(ctx, image, name, digest); err != nil {
+	if err := t.makeImage(ctx, image, name, digest, b.tell); err != nil {
 		return stamp{}, fmt.Errorf("image of layer %s: %w", name, err)
 	}
 	if err := b.store.keep(image, made); err != nil {

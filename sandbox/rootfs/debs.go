@@ -13,16 +13,17 @@ import (
 	"path"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 )
 
 // An archive is the host's Debian archive, as apt knows it. It downloads packages; it installs nothing.
 type archive struct {
+	*teller
 	apt, dpkgDeb string
 	dir          string // where the packages are kept
 	status       string // the dpkg status file to go by, empty for the host's: what is installed is a version to choose from
-	say          func(step string)
 }
 
 // A deb is one Debian package on disk.
@@ -33,7 +34,7 @@ type deb struct {
 	provides         []string
 }
 
-func openArchive(dir string, say func(string)) (*archive, error) {
+func openArchive(dir string, to *teller) (*archive, error) {
 	apt, err := program("apt-get", "apt")
 	if err != nil {
 		return nil, fmt.Errorf("%w: this host is no Debian: no apt-get", ErrNoTools)
@@ -42,7 +43,7 @@ func openArchive(dir string, say func(string)) (*archive, error) {
 	if err != nil {
 		return nil, fmt.Errorf("%w: this host is no Debian: no dpkg-deb", ErrNoTools)
 	}
-	return &archive{apt: apt, dpkgDeb: dpkgDeb, dir: dir, say: say}, nil
+	return &archive{apt: apt, dpkgDeb: dpkgDeb, dir: dir, teller: to}, nil
 }
 
 // aptGet runs apt-get. It downloads as the user that we are: _apt could not write into our directory.
@@ -71,7 +72,7 @@ func (a *archive) aptGetListed(ctx context.Context, dir string, args ...string) 
 	if err == nil || !strings.Contains(err.Error(), "Unable to locate package") {
 		return out, err
 	}
-	a.say("apt-get update")
+	a.say("fetching the lists of Debian's archive")
 	if _, err := a.aptGet(ctx, dir, "update"); err != nil {
 		return nil, err
 	}
@@ -101,6 +102,7 @@ func aptError(what string, err error, complaint string) error {
 // located are the file names and digests that apt tells for packages.
 type located struct {
 	file   string // as apt names it
+	size   int64  // in bytes
 	sha256 string // empty where apt has another digest only
 }
 
@@ -143,6 +145,10 @@ func parseURIs(out []byte) (map[string]located, error) {
 			return nil, fmt.Errorf("apt-get --print-uris: cannot read %q", lines.Text())
 		}
 		one := located{file: fields[1]}
+		var err error
+		if one.size, err = strconv.ParseInt(fields[2], 10, 64); err != nil {
+			return nil, fmt.Errorf("apt-get --print-uris: cannot read the size in %q", lines.Text())
+		}
 		if len(fields) > 3 {
 			one.sha256, _ = strings.CutPrefix(fields[3], "SHA256:")
 		}
@@ -159,36 +165,46 @@ func parseURIs(out []byte) (map[string]located, error) {
 // checks their digests against the archive's signed lists. Lists so old that they name files which the archive no longer
 // has are fetched anew, once.
 func (a *archive) fetch(ctx context.Context, names []string) ([]string, error) {
-	files, err := a.fetchListed(ctx, names)
+	return a.fetchMore(ctx, names, &haul{})
+}
+
+// haul is how much was downloaded for one purpose, and how much that will be as far as it is known, in bytes.
+type haul struct{ done, total int64 }
+
+// fetchMore is fetch for what was begun with other packages.
+func (a *archive) fetchMore(ctx context.Context, names []string, all *haul) ([]string, error) {
+	files, err := a.fetchListed(ctx, names, all)
 	if err == nil || !strings.Contains(err.Error(), "404") {
 		return files, err
 	}
-	a.say("apt-get update")
+	a.say("fetching the lists of Debian's archive")
 	if _, err := a.aptGet(ctx, a.dir, "update"); err != nil {
 		return nil, err
 	}
-	return a.fetchListed(ctx, names)
+	return a.fetchListed(ctx, names, all)
 }
 
-// fetchListed is fetch by the lists as they are.
-func (a *archive) fetchListed(ctx context.Context, names []string) ([]string, error) {
+// fetchListed is fetchMore by the lists as they are.
+func (a *archive) fetchListed(ctx context.Context, names []string, all *haul) ([]string, error) {
 	places, err := a.locate(ctx, names)
 	if err != nil {
 		return nil, err
 	}
 	var missing, files []string
+	var size int64
 	for _, name := range names {
 		file := filepath.Join(a.dir, places[name].file)
 		files = append(files, file)
 		if sum, err := fileDigest(file); err != nil || sum != places[name].sha256 {
 			missing = append(missing, name)
+			size += places[name].size
 		}
 	}
 	if len(missing) > 0 {
-		a.say(fmt.Sprintf("downloading %d Debian packages: %s", len(missing), strings.Join(missing, " ")))
-		if err := a.download(ctx, missing); err != nil {
+		if err := a.download(ctx, missing, haul{all.done, all.total + size}); err != nil {
 			return nil, err
 		}
+		*all = haul{all.done + size, all.total + size}
 	}
 	for i, name := range names {
 		sum, err := fileDigest(files[i])
@@ -206,16 +222,26 @@ func (a *archive) fetchListed(ctx context.Context, names []string) ([]string, er
 	return files, nil
 }
 
-// download lets apt download into a directory of this call's own, so that a half file never has a whole one's name.
-func (a *archive) download(ctx context.Context, names []string) (err error) {
+// download lets apt download into a directory of this call's own, so that a half file never has a whole one's name, and
+// tells how far that is.
+func (a *archive) download(ctx context.Context, names []string, all haul) (err error) {
 	private, err := os.MkdirTemp(a.dir, ".download-*")
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, os.RemoveAll(private)) }()
-	if _, err := a.aptGet(ctx, private, append([]string{"download"}, names...)...); err != nil {
+	look := func() {
+		a.tell(Progress{Step: "downloading Debian packages", Done: all.done + sizeOf(private), Total: all.total, Unit: Bytes})
+	}
+	look()
+	err = watched(func() error {
+		_, err := a.aptGet(ctx, private, append([]string{"download"}, names...)...)
+		return err
+	}, look)
+	if err != nil {
 		return err
 	}
+	look()
 	got, err := filepath.Glob(filepath.Join(private, "*.deb"))
 	if err != nil {
 		return err
@@ -226,6 +252,26 @@ func (a *archive) download(ctx context.Context, names []string) (err error) {
 		}
 	}
 	return nil
+}
+
+// sizeOf adds up the files of a directory, also those that are just being written, in bytes.
+func sizeOf(dir string) int64 {
+	entries, err := os.ReadDir(dir)
+	if err != nil {
+		return 0
+	}
+	var size int64
+	for _, entry := range entries {
+		if about, err := entry.Info(); err == nil && about.Mode().IsRegular() {
+			size += about.Size()
+		}
+	}
+	return size
+}
+
+// unpacking tells that so many of the packages are unpacked.
+func unpacking(done, total int) Progress {
+	return Progress{Step: "unpacking packages", Done: int64(done), Total: int64(total), Unit: Packages}
 }
 
 // closure gives packages and, round by round, those that they depend on by their own control fields, without what is
@@ -239,8 +285,9 @@ func (a *archive) closure(ctx context.Context, names, skip []string, there map[s
 	for name := range there {
 		settled[name] = true
 	}
+	var all haul
 	for next := slices.Clone(names); len(next) > 0; {
-		files, err := a.fetch(ctx, next)
+		files, err := a.fetchMore(ctx, next, &all)
 		if err != nil {
 			return nil, err
 		}
@@ -260,11 +307,11 @@ func (a *archive) closure(ctx context.Context, names, skip []string, there map[s
 		slices.Sort(wanted)
 		next = slices.DeleteFunc(slices.Compact(wanted), func(name string) bool { return settled[name] })
 	}
-	var all []deb
+	var debs []deb
 	for _, name := range slices.Sorted(maps.Keys(chosen)) {
-		all = append(all, chosen[name])
+		debs = append(debs, chosen[name])
 	}
-	return all, nil
+	return debs, nil
 }
 
 // control reads a package's control fields (deb-control(5)).

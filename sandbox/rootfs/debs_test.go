@@ -30,13 +30,13 @@ func TestParseURIs(t *testing.T) {
 		t.Fatal(err)
 	}
 	want := map[string]located{
-		"bash":           {file: "bash_5.2.15-2+b13_amd64.deb", sha256: sum},
-		"busybox-static": {file: "busybox-static_1%3a1.35.0_amd64.deb"},
+		"bash":           {file: "bash_5.2.15-2+b13_amd64.deb", size: 1490652, sha256: sum},
+		"busybox-static": {file: "busybox-static_1%3a1.35.0_amd64.deb", size: 928188},
 	}
 	if diff := cmp.Diff(want, got, cmp.AllowUnexported(located{})); diff != "" {
 		t.Errorf("places (-want +got):\n%s", diff)
 	}
-	for _, line := range []string{"'http://x'", "'http://x' ../../etc/x.deb 7 SHA256:" + sum, "'http://x' bash.tar 7"} {
+	for _, line := range []string{"'http://x'", "'http://x' ../../etc/x.deb 7 SHA256:" + sum, "'http://x' bash.tar 7", "'http://x' bash_1.deb many"} {
 		if _, err := parseURIs([]byte(line)); err == nil {
 			t.Errorf("%q is taken", line)
 		}
@@ -96,7 +96,8 @@ func TestListsAreFetchedWhereMissing(t *testing.T) {
 	state := t.TempDir()
 	aptWith(t, `Dir::State::Lists "`+state+`/"; Dir::Cache "`+state+`/cache/";`)
 	var steps []string
-	from, err := openArchive(t.TempDir(), func(step string) { steps = append(steps, step) })
+	var last Progress
+	from, err := openArchive(t.TempDir(), &teller{hear: func(p Progress) { steps, last = append(steps, p.Step), p }})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -108,15 +109,22 @@ func TestListsAreFetchedWhereMissing(t *testing.T) {
 	if err != nil || one.Package != "tree" || one.Version == "" {
 		t.Errorf("got %+v %v", one, err)
 	}
-	if !slices.Contains(steps, "apt-get update") {
-		t.Errorf("steps %q, want apt-get update", steps)
+	if want := "fetching the lists of Debian's archive"; !slices.Contains(steps, want) {
+		t.Errorf("steps %q, want %s", steps, want)
+	}
+	about, err := os.Stat(files[0])
+	if err != nil {
+		t.Fatal(err)
+	}
+	if want := (Progress{Step: "downloading Debian packages", Done: about.Size(), Total: about.Size(), Unit: Bytes}); last != want {
+		t.Errorf("at last %+v, want %+v", last, want)
 	}
 }
 
 func TestPackageThatNobodyHas(t *testing.T) {
 	needDebian(t)
 	withTools(t, Config{})
-	from, err := openArchive(t.TempDir(), func(string) {})
+	from, err := openArchive(t.TempDir(), nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -141,7 +149,7 @@ func TestHostThatIsNoDebian(t *testing.T) {
 func TestProofNamesWhatIsMissing(t *testing.T) {
 	needDebian(t)
 	withTools(t, Config{})
-	from, err := openArchive(filepath.Join(CacheDir(), "rootfs", "debs"), func(string) {})
+	from, err := openArchive(filepath.Join(CacheDir(), "rootfs", "debs"), nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -178,7 +186,7 @@ func TestProofNamesWhatIsMissing(t *testing.T) {
 
 func TestExtractFailsWithDamagedPackage(t *testing.T) {
 	needDebian(t)
-	from, err := openArchive(t.TempDir(), func(string) {})
+	from, err := openArchive(t.TempDir(), nil)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -16,7 +16,7 @@ import (
 // what learners download was chosen by the same go that they compile with. Modules come from GOPROXY and are checked
 // against the checksum database, both as the host's environment says. work is a directory that does not exist yet; programs
 // is where those that were built are kept for the next layer, since compiling takes minutes.
-func (t *tree) goModules(ctx context.Context, want modules, work, programs string, say func(string)) error {
+func (t *tree) goModules(ctx context.Context, want modules, work, programs string, to *teller) error {
 	if want.Root == "" {
 		return nil
 	}
@@ -44,7 +44,7 @@ func (t *tree) goModules(ctx context.Context, want modules, work, programs strin
 		d.add(want.Programs[at], compiler)
 		kept := filepath.Join(programs, layerFile(path.Base(at), d.sum()))
 		if _, err := os.Stat(kept); err != nil {
-			say("building " + want.Programs[at])
+			to.say("building " + want.Programs[at])
 			if err := call(work, "install", "-trimpath", "-ldflags=-s -w", want.Programs[at]); err != nil {
 				return unreachable(err)
 			}
@@ -59,7 +59,7 @@ func (t *tree) goModules(ctx context.Context, want modules, work, programs strin
 	if len(want.Modules) == 0 {
 		return nil
 	}
-	say("downloading Go modules: " + strings.Join(want.Modules, " "))
+	to.say("downloading Go modules: " + strings.Join(want.Modules, " "))
 	learner := filepath.Join(work, "learner")
 	if err := os.Mkdir(learner, 0o700); err != nil {
 		return err

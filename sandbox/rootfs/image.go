@@ -23,8 +23,8 @@ const blockSize = 4096
 // and not a strange lesson.
 const features = "none,ext_attr,dir_index,filetype,extent,flex_bg,sparse_super,large_file,huge_file,dir_nlink,extra_isize,metadata_csum"
 
-// makeImage makes an ext4 image of the tree. The same tree gives the same bytes.
-func (t *tree) makeImage(ctx context.Context, image, name, digest string) error {
+// makeImage makes an ext4 image of the tree, and tells how far it is. The same tree gives the same bytes.
+func (t *tree) makeImage(ctx context.Context, image, name, digest string, tell func(Progress)) error {
 	mke2fs, err := program("mke2fs", "e2fsprogs")
 	if err != nil {
 		return err
@@ -32,19 +32,26 @@ func (t *tree) makeImage(ctx context.Context, image, name, digest string) error 
 	if err := t.settle(); err != nil {
 		return err
 	}
-	blocks, inodes, err := t.measure()
+	content, blocks, inodes, err := t.measure()
 	if err != nil {
 		return err
+	}
+	writing := Progress{Step: "writing the disk image of layer " + name, Total: content * blockSize, Unit: Bytes}
+	look := func() {
+		writing.Done = min(written(image), writing.Total)
+		tell(writing)
 	}
 	id := uuid(digest)
 	// The estimate is generous; where it was too small all the same, half as much again will do.
 	for try := range 3 {
-		err = mke2fsOnce(ctx, mke2fs, []string{
+		args := []string{
 			"-q", "-F", "-t", "ext4", "-b", strconv.Itoa(blockSize), "-I", "256", "-m", "0",
 			"-N", strconv.FormatInt(inodes, 10), "-O", features, "-U", id, "-L", volumeLabel(name),
 			"-E", "hash_seed=" + id + ",root_owner=0:0,lazy_itable_init=0,nodiscard",
 			"-d", t.dir, image, strconv.FormatInt(blocks*blockSize/1024, 10) + "k",
-		})
+		}
+		look()
+		err = watched(func() error { return mke2fsOnce(ctx, mke2fs, args) }, look)
 		if err == nil || saysDiskFull(err) || try == 2 {
 			break
 		}
@@ -56,7 +63,22 @@ func (t *tree) makeImage(ctx context.Context, image, name, digest string) error 
 	if err != nil {
 		return err
 	}
+	tell(Progress{Step: "finishing the disk image of layer " + name})
 	return settleImage(ctx, image, inodes)
+}
+
+// written is how much of a file is on disk, in bytes: mke2fs makes the whole file first, as a hole.
+func written(file string) int64 {
+	about, err := os.Stat(file)
+	if err != nil {
+		return 0
+	}
+	stat, ok := about.Sys().(*syscall.Stat_t)
+	if !ok {
+		return 0
+	}
+	const unit = 512 // see stat(2), whatever the file system's blocks are
+	return stat.Blocks * unit
 }
 
 func mke2fsOnce(ctx context.Context, mke2fs string, args []string) error {
@@ -91,8 +113,8 @@ func settleImage(ctx context.Context, image string, inodes int64) error {
 	return errors.Join(err, os.Remove(commands))
 }
 
-// measure estimates the blocks and inodes that the tree takes in an image.
-func (t *tree) measure() (blocks, inodes int64, err error) {
+// measure counts the blocks of the tree's files, and estimates the blocks and inodes that the tree takes in an image.
+func (t *tree) measure() (content, blocks, inodes int64, err error) {
 	seen := map[uint64]bool{}
 	err = t.walk(func(_ string, about fs.FileInfo) error {
 		stat, ok := about.Sys().(*syscall.Stat_t)
@@ -114,10 +136,11 @@ func (t *tree) measure() (blocks, inodes int64, err error) {
 		}
 		return nil
 	})
+	content = blocks
 	inodes += 16                         // those that ext4 keeps for itself, lost+found with them
 	blocks += (inodes*256)/blockSize + 1 // inode tables
 	blocks += blocks/50 + 64             // superblocks, group descriptors, bitmaps
-	return blocks, inodes, err
+	return content, blocks, inodes, err
 }
 
 func volumeLabel(name string) string {

@@ -32,8 +32,15 @@ func TestImageIsReproducible(t *testing.T) {
 			t.Fatal(err)
 		}
 		image := filepath.Join(dir, "image")
-		if err := tr.makeImage(t.Context(), image, "test", "digest"); err != nil {
+		var told []Progress
+		if err := tr.makeImage(t.Context(), image, "test", "digest", func(p Progress) { told = append(told, p) }); err != nil {
 			t.Fatal(err)
+		}
+		for i, p := range told {
+			last := i == len(told)-1
+			if p.Done < 0 || p.Done > p.Total || last != (p.Total == 0) {
+				t.Errorf("told %+v", told)
+			}
 		}
 		if out, err := run(t.Context(), nil, "/sbin/e2fsck", "-fn", image); err != nil {
 			t.Errorf("e2fsck: %v\n%s", err, out)

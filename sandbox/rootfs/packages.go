@@ -37,7 +37,8 @@ func assemble(ctx context.Context, t *tree, from *archive, m manifest, name stri
 	}
 	drop := slices.Concat(m.Drop, how.Drop)
 	made = stamp{Name: name, Packages: map[string]string{}}
-	for _, one := range debs {
+	for i, one := range debs {
+		from.tell(unpacking(i, len(debs)))
 		made.Packages[one.Package] = one.Version
 		only := how.Only[one.Package]
 		skip := func(file string) bool {

@@ -66,16 +66,10 @@ type Config struct {
 	CA []byte
 	// Client downloads Alpine's tarball; nil is one with sensible timeouts.
 	Client *http.Client
-	// Progress hears what is going on; nil is nobody. It is called by the goroutine that called Prepare.
+	// Progress hears what is going on; nil is nobody. It is never called twice at a time.
 	Progress func(Progress)
 	// Log; nil is none.
 	Log *slog.Logger
-}
-
-// Progress is one step of a build in words, with bytes where it is a download (Total is -1 or 0 where not known).
-type Progress struct {
-	Step        string
-	Done, Total int64
 }
 
 // A Layer is one image of a root.

@@ -31,13 +31,20 @@ const scenes = {
   course: { path: "/" },
   error: { path: "/nothing" },
   lesson: { path: lesson },
+  starting: {
+    path: "/",
+    starting: [{ name: "downloading Debian packages", done: 6_200_000, total: 10_400_000, unit: "bytes", took: 3 }],
+  },
   waiting: {
     path: lesson,
     box: {
       state: "waiting",
       hostname: undefined,
-      say: "The lab makes the layer docker ready: fetching 142 packages from deb.debian.org.",
-      share: 0.4,
+      say: "The lab makes the layer docker, which this lesson needs. That takes some minutes, and is done once.",
+      tasks: [
+        { name: "making image nginx", done: 3, total: 12, unit: "images", took: 12 },
+        { name: "downloading Debian packages", done: 34_100_000, total: 151_300_000, unit: "bytes", took: 4 },
+      ],
     },
   },
   lacking: {
@@ -181,6 +188,7 @@ for (const [size, viewport] of Object.entries({
     for (const [name, scene] of Object.entries(scenes)) {
       if (only && !only.split(",").includes(name)) continue;
       fake.refusing = false;
+      fake.starting = scene.starting ?? null;
       fake.tick = 0;
       fake.shells.clear();
       fake.box = { type: "box", id: "b1", hostname: "teal-otter", state: "ready", ...scene.box };
@@ -190,7 +198,7 @@ for (const [size, viewport] of Object.entries({
         "console",
         (m) =>
           ["error", "warning"].includes(m.type()) &&
-          !/WebSocket|404/.test(m.text()) &&
+          !/WebSocket|404|503/.test(m.text()) &&
           console.error(`${name}: ${m.text()}`),
       );
       page.on("pageerror", (e) => console.error(`${name}: ${e.message}`));

@@ -1,6 +1,7 @@
 import { el, find, icon, setText } from "./dom.ts";
 import type { LabSocket } from "./lab-socket.ts";
-import type { BoxEvent } from "./protocol.ts";
+import { Making } from "./making.ts";
+import type { BoxEvent, Task } from "./protocol.ts";
 import type { Connection } from "./reconnecting.ts";
 import type { Terminals } from "./terminals.ts";
 
@@ -16,6 +17,8 @@ export class Box {
   readonly #lacks: HTMLElement;
   readonly #terminals: Terminals;
   readonly #page: Page;
+  readonly #making = new Making();
+  readonly #makingAbove = new Making();
   #event: BoxEvent = { type: "box", state: "building" };
   #connection: Connection = "connecting";
   #id: string | undefined;
@@ -64,7 +67,7 @@ export class Box {
 
   #draw(): void {
     const { state, hostname, error } = this.#event;
-    const lost = this.#connection === "waiting" || this.#connection === "gone";
+    const lost = this.#lost;
     this.#menu.dataset.state = lost ? "lost" : state;
     const words = {
       waiting: "not yet…",
@@ -94,16 +97,38 @@ export class Box {
   // Above the text too: on a narrow screen the terminals are behind a tab.
   #drawLacks(): void {
     const { state, say, do: remedy } = this.#event;
+    this.#makingAbove.tell(this.#tasks);
     this.#lacks.hidden = state !== "waiting" && state !== "lacking";
     if (this.#lacks.hidden) return;
     const head = state === "waiting" ? "The box is being prepared." : "This lab cannot build the box of this lesson.";
-    const words = [say, remedy, "The text can be read all the same."].filter(Boolean).join(" ");
-    this.#lacks.replaceChildren(el("p", {}, icon("danger"), el("span", {}, el("b", {}, head), ` ${words}`)));
+    const words = [head, say, remedy, "The text can be read all the same."].filter(Boolean);
+    // It is read out, so it is not touched while it says the same.
+    if (this.#lacks.dataset.said === words.join(" ")) return;
+    this.#lacks.dataset.said = words.join(" ");
+    this.#lacks.replaceChildren(
+      el(
+        "p",
+        {},
+        icon(state === "waiting" ? "box" : "danger"),
+        el("span", {}, el("b", {}, head), ` ${words.slice(1).join(" ")}`),
+      ),
+      this.#makingAbove.element,
+    );
+  }
+
+  /** tasks are what the lab does for a box that waits, as far as it tells. */
+  get #tasks(): readonly Task[] {
+    return this.#event.state === "waiting" && !this.#lost ? (this.#event.tasks ?? []) : [];
+  }
+
+  get #lost(): boolean {
+    return this.#connection === "waiting" || this.#connection === "gone";
   }
 
   #drawOverlay(): void {
     clearTimeout(this.#late);
-    const { state, error, say, share, do: remedy } = this.#event;
+    const { state, error, say, do: remedy } = this.#event;
+    this.#making.tell(this.#tasks);
     const show = (...children: (Node | string)[]): void => {
       this.#overlay.dataset.state = state;
       this.#overlay.replaceChildren(...children);
@@ -121,16 +146,20 @@ export class Box {
         this.#overlay.hidden = true;
         return;
       case "waiting":
-        show(
-          el("div", { class: "building", "aria-hidden": "true" }, el("i"), el("i"), el("i")),
-          el("p", {}, "Your box is not there yet."),
-          el("p", { class: "aside" }, say || "The lab prepares what it needs."),
-          el(
-            "progress",
-            share ? { value: share, max: 1, "aria-label": "How much is done" } : { "aria-label": "At work" },
-          ),
-          el("p", { class: "aside" }, "It is built as soon as this is done. You can read on meanwhile."),
+        if (this.#overlay.dataset.state !== state || this.#overlay.hidden) {
+          show(
+            el("div", { class: "building", "aria-hidden": "true" }, el("i"), el("i"), el("i")),
+            el("p", { "data-head": "" }),
+            el("p", { class: "aside", "data-say": "" }),
+            this.#making.element,
+            el("p", { class: "aside" }, "Your box is built as soon as this is done. You can read on meanwhile."),
+          );
+        }
+        setText(
+          find("[data-head]", this.#overlay),
+          this.#lost ? "The lab does not answer. Trying again…" : "Your box is not there yet.",
         );
+        setText(find("[data-say]", this.#overlay), say || "The lab prepares what it needs.");
         return;
       case "lacking":
         show(
@@ -146,11 +175,7 @@ export class Box {
           () =>
             show(
               el("div", { class: "building", "aria-hidden": "true" }, el("i"), el("i"), el("i")),
-              el(
-                "p",
-                {},
-                this.#connection === "waiting" ? "The lab does not answer. Trying again…" : "Your box is being built.",
-              ),
+              el("p", {}, this.#lost ? "The lab does not answer. Trying again…" : "Your box is being built."),
               el("p", { class: "aside" }, "Namespaces, limits, a root of its own, a network."),
             ),
           250,

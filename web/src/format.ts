@@ -37,6 +37,18 @@ export function percent(share: number): string {
   return `${p > 0 && p < 10 ? p.toFixed(1) : p.toFixed(0)}\u00a0%`;
 }
 
+/** megabytes is a number of bytes in MB, as what is downloaded is counted (1 MB = 1 000 000 B). */
+export function megabytes(n: number): string {
+  const mb = n / 1e6;
+  return mb.toFixed(mb < 10 ? 1 : 0);
+}
+
+/** duration is a number of seconds in words: "12 s", "1 min 12 s". */
+export function duration(seconds: number): string {
+  const s = Math.floor(seconds);
+  return s < 60 ? `${s}\u00a0s` : `${Math.floor(s / 60)}\u00a0min ${s % 60}\u00a0s`;
+}
+
 /** clock is the time of day of an RFC 3339 time, in the reader's zone: 14:03:27. Empty when it is none. */
 export function clock(at: string): string {
   const t = new Date(at);

@@ -50,10 +50,21 @@ export interface BoxEvent {
   id?: string;
   hostname?: string;
   error?: string;
-  /** what it waits for or lacks, what to do about it, and how much of it is done, from 0 to 1 */
+  /** what it waits for or lacks, what to do about it, and what is being done: a task, after those that it is a part of */
   say?: string;
   do?: string;
-  share?: number;
+  tasks?: Task[] | null;
+}
+
+/** Task is something that the lab does, and how much of it is done; total is missing where nobody knows it. */
+export interface Task {
+  name: string;
+  done: number;
+  total?: number;
+  /** bytes, or a noun in the plural */
+  unit?: string;
+  /** seconds */
+  took: number;
 }
 
 export interface Evidence {
