@@ -7,7 +7,9 @@ PROGRAMS  := assets/bin/glassbox-init assets/bin/seccomp-run assets/bin/hello-wo
 FRONT     := assets/dist/manifest.json
 GO_FILES  := $(shell find cmd sandbox server assets lessons -name '*.go' 2>/dev/null) go.mod go.sum
 WEB_FILES := $(shell find web/src web/styles web/build.mjs web/package-lock.json -type f 2>/dev/null)
-EMBEDDED  := $(shell find lessons server/templates sandbox/rootfs/lab sandbox/rootfs/layers sandbox/rootfs/manifest.yaml -type f 2>/dev/null)
+EMBEDDED  := $(shell find lessons server/templates server/lesson/words.txt server/lesson/template sandbox/rootfs/lab sandbox/rootfs/layers \
+               sandbox/rootfs/manifest.yaml sandbox/image/images.yaml sandbox/image/files sandbox/image/npm sandbox/seccomp/syscalls.txt \
+               assets/profiles -type f 2>/dev/null)
 
 # Tests take Alpine's tarball from beside the project, where it is there.
 ifneq ($(wildcard ../shared/alpine),)

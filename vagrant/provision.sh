@@ -63,11 +63,12 @@ systemctl daemon-reload
 systemctl enable --quiet glassbox.service
 systemctl restart glassbox.service
 
-# The page is there when the layers are; ask until it is, for two minutes.
+# It answers at once, with 503 until the layers are there: that may take as long as it takes, silence two minutes at most.
 port=${addr##*:}
+ask="fetch('http://127.0.0.1:$port/healthz').then(r => process.exit(r.ok ? 0 : r.status === 503 ? 3 : 1), () => process.exit(1))"
 tries=0
-until node -e "fetch('http://127.0.0.1:$port/healthz').then(r => process.exit(r.ok ? 0 : 1), () => process.exit(1))"; do
-	tries=$((tries + 1))
+until node -e "$ask"; do
+	[ "$?" -eq 3 ] || tries=$((tries + 1))
 	if [ "$tries" -ge 120 ]; then
 		journalctl --no-pager --lines 30 --unit glassbox.service >&2
 		echo "provision.sh: the service does not answer; its last words are above" >&2
