@@ -220,6 +220,18 @@ test("Run types a block into its terminal and opens it if need be", async () => 
   );
 });
 
+test("Write types a file in one piece and its Enter, also on a phone whose terminals were never shown", async () => {
+  const phone = await visit(browser, `${fake.url}/lessons/builds`, { viewport: { width: 390, height: 844 } });
+  await until(() => shell()?.viewers.size > 0, "the shell is attached");
+  shell().print("\x1b[?2004h");
+  await until(() => shell().acked === shell().output.length, "the terminal has taken it");
+  await phone.page.locator("[data-write]").first().click();
+  await until(() => /\r$/.test(shell().typed), "the Enter");
+  assert.match(shell().typed.replaceAll("\x1b", "ESC"), /^ESC\[200~[^\n]*cat > [^\n]+ESC\[201~\r$/);
+  assert.deepEqual(phone.complaints, []);
+  await phone.context.close();
+});
+
 test("only panels on the screen are watched, and none in a hidden tab", async () => {
   const watched = () => fake.requests.filter((r) => r.type === "watch").at(-1)?.panels;
   await until(() => watched()?.includes("memory"), "memory is watched");

@@ -212,13 +212,9 @@ export class Terminal implements Screen {
       this.typeLines(text);
       return;
     }
-    this.paste(text.replace(/\n$/, ""));
-    this.type("\r");
-  }
-
-  /** paste sends text as one piece where the program asks for that (bracketed paste), so that nothing runs by itself. */
-  paste(text: string): void {
-    this.#xterm.paste(text);
+    // As xterm pastes, which needs to be open for that. An escape in the text would end the piece.
+    const piece = text.replace(/\n$/, "").replaceAll("\n", "\r").replaceAll("\x1b", "\u241b");
+    this.type(`\x1b[200~${piece}\x1b[201~\r`);
   }
 
   fit(): void {
