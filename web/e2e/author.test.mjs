@@ -98,8 +98,7 @@ async function save(from, to) {
 }
 
 const paper = (page) => page.locator("[data-scroll]").first();
-const says = (page, text) =>
-  until(async () => (await paper(page).innerText()).includes(text), `the page says ${text}`, 5000);
+const says = (page, text) => until(async () => (await paper(page).innerText()).includes(text), `the page says ${text}`);
 
 test("the page has the new text within a second of the save, and everything else stays", async () => {
   const { page, context, complaints } = await open();
@@ -159,7 +158,7 @@ test("a new exercise is judged in the box that runs", async () => {
     "## Last",
     '## New\n\n```exercise make-c\ntitle: Make c\ntask: Make c.\nchecks: [{that: file("/root/c").exists, say: no}]\nhints: [h]\n```\n\n## Last',
   );
-  await page.waitForSelector('[data-exercise="make-c"][data-state=passed]', { timeout: 5000 });
+  await page.waitForSelector('[data-exercise="make-c"][data-state=passed]');
   assert.match(await page.textContent("[data-progress-words]"), / of 2$/);
   assert.equal(await page.locator(".rail li").count(), 11, "the rail has the new step");
   const slips = page.locator("#slips");
@@ -174,7 +173,7 @@ test("a mistake is told on the page, with file and line, and the lesson stays as
   const { page, context } = await open();
   const slips = page.locator("#slips");
   await save("title: Make a", "titel: Make a");
-  await until(async () => /01-files\.md:16:1: unknown key titel/.test(await slips.innerText()), "what is wrong", 5000);
+  await until(async () => /01-files\.md:16:1: unknown key titel/.test(await slips.innerText()), "what is wrong");
   assert.match(await slips.innerText(), /as it was before/);
   await says(page, "Make a file /root/a.");
   const other = await context.newPage();
@@ -184,7 +183,7 @@ test("a mistake is told on the page, with file and line, and the lesson stays as
     "a page that comes later says so too",
   );
   await save("titel: Make a", "title: Make a");
-  await until(async () => slips.isHidden(), "the page stops saying so", 5000);
+  await until(async () => slips.isHidden(), "the page stops saying so");
   await context.close();
 });
 
@@ -192,11 +191,7 @@ test("another need is told, and a restart gives the box that has it", async () =
   const { page, context } = await open();
   await save("terminals: [one]", "terminals: [one, two]\nneeds: {memory: 128MiB}");
   const slips = page.locator("#slips");
-  await until(
-    async () => /now needs another box: 128 MiB of memory/.test(await slips.innerText()),
-    "the need is told",
-    5000,
-  );
+  await until(async () => /now needs another box: 128 MiB of memory/.test(await slips.innerText()), "the need is told");
   await page.click("#tab-two");
   await prompt(page, "two"); // the new terminal is there, in the old box
   await slips.locator("button").click();

@@ -1,4 +1,5 @@
 import { chromium } from "playwright-core";
+import { patience } from "./watch.mjs";
 
 /** launch starts Debian's Chromium with a fresh profile, and without anything that it does by itself. */
 export function launch() {
@@ -24,6 +25,7 @@ export function launch() {
 export async function visit(browser, url, options = {}) {
   const context = await browser.newContext({ viewport: { width: 1440, height: 900 }, ...options });
   await context.addInitScript(() => localStorage.setItem("glassbox:screen-reader", "true"));
+  context.setDefaultTimeout(patience);
   const page = await context.newPage();
   const complaints = [];
   page.on("pageerror", (error) => complaints.push(error.message));

@@ -5,6 +5,7 @@ import { readFile } from "node:fs/promises";
 import { after, afterEach, before, beforeEach, test } from "node:test";
 import { start } from "../fixture/fake.mjs";
 import { launch, visit } from "./browser.mjs";
+import { until } from "./watch.mjs";
 
 let browser;
 let fake;
@@ -35,14 +36,6 @@ const shell = () => fake.shells.get("one");
 const screen = () => page.locator("#terminal-one .xterm-accessibility-tree");
 const words = () => page.textContent("[data-connection]");
 
-/** until polls a condition that the page cannot tell. */
-async function until(condition, what) {
-  const deadline = Date.now() + 10_000;
-  while (!(await condition())) {
-    assert.ok(Date.now() < deadline, `timed out: ${what}`);
-    await new Promise((resolve) => setTimeout(resolve, 20));
-  }
-}
 const shows = (text) => until(async () => (await screen().innerText()).includes(text), `the screen shows ${text}`);
 const type = async (text) => {
   await page.locator("#terminal-one .xterm-helper-textarea").focus();
@@ -381,7 +374,7 @@ test("nothing to complain of for a screen reader, light or dark", async () => {
   for (const colorScheme of ["light", "dark"]) {
     for (const path of ["/", "/lessons/control-groups", "/nothing", "/starting"]) {
       fake.starting = path === "/starting" ? [{ name: "unpacking packages", done: 7, total: 89, took: 1 }] : null;
-      const { page, context } = await visit(browser, fake.url + path, { colorScheme });
+      const { page, context } = await visit(browser, fake.url + path, { colorScheme, reducedMotion: "reduce" }); // no colour is on its way
       if (path.startsWith("/lessons")) {
         await page.evaluate(() => {
           for (const chip of document.querySelectorAll(".chip[aria-pressed=false]")) chip.click();

@@ -1,8 +1,11 @@
 // What a test sees of a page, and waits for. Nothing here sleeps.
 import assert from "node:assert/strict";
 
+/** patience is how long, in ms, something may take before it counts as stuck; a busy machine is slow. */
+export const patience = 60_000;
+
 /** until polls a condition that the page cannot tell. */
-export async function until(condition, what, patience = 15_000) {
+export async function until(condition, what) {
   const deadline = Date.now() + patience;
   while (!(await condition())) {
     assert.ok(Date.now() < deadline, `timed out: ${typeof what === "function" ? await what() : what}`);
