@@ -1,6 +1,7 @@
 package sandbox_test
 
 import (
+	"slices"
 	"testing"
 	"time"
 
@@ -52,19 +53,22 @@ func TestExhaustion(t *testing.T) {
 					}
 				}
 			}()
-			// While it rages, and after it: the neighbour answers within a time that a person calls at once.
+			// While it rages, and after it: the neighbour answers within a time that a person calls at once. The machine may stand still for a
+			// moment, whoever is on it; the neighbour must not, again and again.
+			var took []time.Duration
 			for range 5 {
 				began := time.Now()
 				if got := neighbour.Must("echo alive"); got != "alive" {
 					t.Fatalf("the neighbour says %q", got)
 				}
-				if took := time.Since(began); took > 3*time.Second {
-					t.Errorf("the neighbour took %v to answer", took)
-				}
+				took = append(took, time.Since(began).Round(time.Millisecond))
 				select {
 				case <-ended:
 				case <-time.After(300 * time.Millisecond):
 				}
+			}
+			if sorted := slices.Sorted(slices.Values(took)); sorted[len(sorted)/2] > 3*time.Second {
+				t.Errorf("the neighbour took %v to answer", took)
 			}
 			select {
 			case <-ended:

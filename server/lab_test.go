@@ -84,11 +84,11 @@ func TestExerciseByWatching(t *testing.T) {
 	}
 }
 
-// What the learner has done is seen within half a second. The machine may be busy, so the quickest of a few counts.
+// What the learner has done is seen within half a second. The machine may be busy, so the quickest of several counts.
 func TestExerciseIsSeenSoon(t *testing.T) {
 	s := newSite(t)
 	quickest := time.Hour
-	for range 4 {
+	for n := 0; n < 20 && quickest > 500*time.Millisecond; n++ {
 		b := s.browser(t)
 		lab := b.lab("one")
 		limit := limitOf(t, b.get("/lessons/one"))
@@ -302,9 +302,9 @@ func glassOf(b *browser) *glass {
 
 func eventually(t *testing.T, what string, holds func() bool) {
 	t.Helper()
-	for deadline := time.Now().Add(10 * time.Second); !holds(); time.Sleep(time.Millisecond) {
+	for deadline := time.Now().Add(time.Minute); !holds(); time.Sleep(time.Millisecond) {
 		if time.Now().After(deadline) {
-			t.Fatalf("%s: not within 10 s", what)
+			t.Fatalf("%s: not within a minute", what)
 		}
 	}
 }
@@ -356,12 +356,12 @@ func TestNothingIsReadWhileNobodyLooks(t *testing.T) {
 	lab.Close()
 	seat := g.seat
 	eventually(t, "nobody there", func() bool { return !seat.attended() })
-	last := looks() // it may have begun before
+	time.Sleep(2 * LookEvery) // one may be about to begin
+	last := looks()
 	time.Sleep(3 * LookEvery)
-	if now := looks(); now.Sub(last) > LookEvery {
-		t.Errorf("it was looked at %v after the page was closed", now.Sub(last))
+	if now := looks(); now.After(last) {
+		t.Errorf("it was looked at %v later, with no page open", now.Sub(last))
 	}
-	last = looks()
 	b.socket("/ws/lab?lesson=one")
 	eventually(t, "a look for the new page", func() bool { return looks().After(last) })
 }
@@ -398,13 +398,7 @@ func TestBoxThatEnds(t *testing.T) {
 	lab.state("ended")
 	w.hear("exit")
 	w.closed()
-	deadline := time.Now().Add(5 * time.Second)
-	for !s.workshop.last().closed.Load() {
-		if time.Now().After(deadline) {
-			t.Fatal("what was left of the box was not closed")
-		}
-		time.Sleep(time.Millisecond)
-	}
+	eventually(t, "what is left of the box is closed", s.workshop.last().closed.Load)
 	// The page offers a restart; so does a new page.
 	if m := b.socket("/ws/lab?lesson=one").hear("box"); m["state"] != "ended" {
 		t.Errorf("a new page: %v", m)

@@ -282,7 +282,7 @@ func newSiteIn(t testing.TB, state string, w *workshop) *site {
 	}
 	web := httptest.NewServer(s)
 	t.Cleanup(func() {
-		ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
+		ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 		defer cancel()
 		if err := s.Close(ctx); err != nil {
 			t.Error(err)
@@ -339,7 +339,7 @@ func (b *browser) get(path string) string {
 
 // dial opens a websocket with the given headers beside the cookie.
 func (b *browser) dial(path string, header http.Header) (*websocket.Conn, *http.Response, error) {
-	d := websocket.Dialer{Jar: b.http.Jar, HandshakeTimeout: 10 * time.Second}
+	d := websocket.Dialer{Jar: b.http.Jar, HandshakeTimeout: time.Minute}
 	return d.DialContext(b.t.Context(), "ws"+strings.TrimPrefix(b.site.URL, "http")+path, header)
 }
 
@@ -362,7 +362,7 @@ func (b *browser) socket(path string) *wire {
 		b.t.Fatalf("dial %s: %v %s", path, err, status)
 	}
 	b.t.Cleanup(func() { c.Close() })
-	_ = c.SetReadDeadline(time.Now().Add(20 * time.Second))
+	_ = c.SetReadDeadline(time.Now().Add(time.Minute))
 	return &wire{c, b.t}
 }
 

@@ -392,7 +392,7 @@ func TestStartQuota(t *testing.T) {
 	b := s.browser(t)
 	lab := b.lab("one")
 	same := http.Header{"Sec-Fetch-Site": {"same-origin"}, "Accept": {"application/json"}}
-	refused := 0
+	refused, began := 0, time.Now()
 	for range 30 {
 		resp, body := b.do("POST", "/lessons/one/restart", same)
 		switch {
@@ -407,10 +407,11 @@ func TestStartQuota(t *testing.T) {
 			lab.state("ready")
 		}
 	}
-	if refused < 30-startsOfOne.burst-1 {
+	may := startsOfOne.burst + 1 + int(time.Since(began)/startsOfOne.interval) // of a slow machine, some more come back meanwhile
+	if refused < 30-may {
 		t.Errorf("%d of 30 restarts were refused", refused)
 	}
-	if n := int(s.workshop.built.Load()); n > startsOfOne.burst+1 {
+	if n := int(s.workshop.built.Load()); n > may {
 		t.Errorf("%d boxes were built", n)
 	}
 }

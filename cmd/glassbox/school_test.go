@@ -72,7 +72,7 @@ func TestLayerThatCannotBeMade(t *testing.T) {
 		}
 		return string(b)
 	}
-	sandboxtest.Poll(t, 20*time.Second, func() error {
+	sandboxtest.Poll(t, time.Minute, func() error {
 		if page := get(); !strings.Contains(page, "needs more than this lab has") {
 			return errors.New("the page of the course does not say that a lesson needs more")
 		}

@@ -111,7 +111,7 @@ func host(t *testing.T) *Host {
 
 func TestGroup(t *testing.T) {
 	h := host(t)
-	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
 	defer cancel()
 	g, err := h.New("test-"+strconv.Itoa(os.Getpid()), 0)
 	if err != nil {

@@ -96,7 +96,7 @@ func TestProcesses(t *testing.T) {
 		{"docker kill one && docker wait one && docker rm one", "137", ""},
 	})
 	// What conmon and the containers leave is reaped: nothing but shells is left, and no zombie.
-	sandboxtest.Poll(t, 10*time.Second, func() error {
+	sandboxtest.Poll(t, time.Minute, func() error {
 		if left := b.Must("ps -e -o stat,args | grep -E '^Z|conmon|sleep 1000' | grep -v grep || true"); left != "" {
 			return fmt.Errorf("left are %q", left)
 		}

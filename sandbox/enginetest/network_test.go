@@ -36,6 +36,6 @@ func TestNamesAreThereAtOnce(t *testing.T) {
 	b := start(t)
 	b.Must("docker network create n && docker run -d --name store --network n alpine sleep 1000")
 	for range 10 {
-		b.Must("docker run --rm --network n alpine ping -c 1 -W 2 store")
+		b.Must("docker run --rm --network n alpine ping -c 1 -W 20 store")
 	}
 }

@@ -70,7 +70,7 @@ func TestNothingOutlivesTheBox(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer terminal.Close()
-	sandboxtest.Poll(t, 30*time.Second, func() error {
+	sandboxtest.Poll(t, time.Minute, func() error {
 		if got := b.Must("pgrep -fc 'sleep 1234[5]' || true"); got < "4" {
 			return fmt.Errorf("%s of 4 are running", got)
 		}

@@ -76,6 +76,13 @@ func Rig(t testing.TB) *rig.Rig {
 	return shared
 }
 
+// State is where the shared rig keeps its state.
+func State() string {
+	opening.Lock()
+	defer opening.Unlock()
+	return state
+}
+
 // Config is that of a test's own rig, which keeps its state in dir.
 func Config(t testing.TB, dir string) rig.Config {
 	t.Helper()

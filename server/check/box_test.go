@@ -44,7 +44,7 @@ func TestContainers(t *testing.T) {
 	holds := func(texts ...string) {
 		t.Helper()
 		for _, text := range texts {
-			sandboxtest.Poll(t, 10*time.Second, func() error {
+			sandboxtest.Poll(t, time.Minute, func() error {
 				if v := judge(text); v.Status != Passed {
 					return fmt.Errorf("%s: %s %v (%w)", text, v.Status, v.Evidence, v.Err)
 				}

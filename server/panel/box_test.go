@@ -42,7 +42,7 @@ func TestCompareInABox(t *testing.T) {
 		return reading.Processes[i]
 	}
 	var left, right CompareProcess
-	sandboxtest.Poll(t, 10*time.Second, func() error {
+	sandboxtest.Poll(t, time.Minute, func() error {
 		v, err := reader.Read(t.Context(), compare{}.Want())
 		if err != nil {
 			return err
