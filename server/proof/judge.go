@@ -2,7 +2,6 @@ package proof
 
 import (
 	"context"
-	"errors"
 	"sync"
 	"time"
 
@@ -26,7 +25,6 @@ type judge struct {
 	watcher *check.Watcher
 	last    check.Verdict
 	looks   int
-	failed  error
 }
 
 func newJudge(ctx context.Context, box server.Box, x *lesson.Exercise, facts kernel.HostFacts, connector *kernel.Connector) (*judge, error) {
@@ -64,9 +62,10 @@ func (j *judge) look(ctx context.Context) {
 		view, err := j.recorder.Look(ctx, j.exercise.Want())
 		j.mu.Lock()
 		switch {
-		case err != nil:
-			j.failed = err
 		case j.watcher != watcher: // what was seen is forgotten
+		case err != nil:
+			j.last = check.Verdict{Status: check.Failed, Check: -1, Err: err}
+			j.looks++
 		default:
 			state := check.State{View: view, Store: j.store, Facts: j.facts}
 			j.watcher.Look(state)
@@ -82,19 +81,21 @@ func (j *judge) look(ctx context.Context) {
 	}
 }
 
+// stubborn is for how long looks must fail by themselves, without one that does not, before that is the verdict: one may fail where a
+// machine stands still, and the next says what is.
+const stubborn = 10 * time.Second
+
 // now is the verdict of a look that began after the call.
 func (j *judge) now(ctx context.Context) (check.Verdict, error) {
 	j.mu.Lock()
 	from := j.looks
 	j.mu.Unlock()
+	began := time.Now()
 	for {
 		j.mu.Lock()
-		v, looks, failed := j.last, j.looks, j.failed
+		v, looks := j.last, j.looks
 		j.mu.Unlock()
-		if failed != nil && !errors.Is(failed, context.Canceled) {
-			return v, failed
-		}
-		if looks >= from+2 { // the first may have begun before
+		if looks >= from+2 && (v.Status != check.Failed || time.Since(began) > stubborn) { // the first may have begun before
 			return v, nil
 		}
 		select {
