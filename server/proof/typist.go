@@ -201,12 +201,13 @@ func (t *Typist) await(ctx context.Context, d *desk, taken func() bool) error {
 // front is the program in front of a terminal: the leader of its foreground process group, see tcgetpgrp(3).
 type front struct {
 	comm  string
-	state byte // as proc_pid_stat(5) has it
+	state byte   // as proc_pid_stat(5) has it
+	in    string // where in the kernel it sleeps, see proc_pid_wchan(5); empty where that is not told
 }
 
 // Programs by their names in /proc/PID/comm.
 var (
-	// shells wait for a line while they sleep.
+	// shells wait for a line while they sleep, unless it is for a child, for a signal of its, or for what $(…) says.
 	shells = []string{"bash", "sh", "ash", "dash", "busybox"}
 	// relays put another terminal, that of a container or of another machine, behind the one that they are in front of.
 	relays = []string{"podman", "docker-compose", "ssh"}
@@ -219,7 +220,8 @@ func (t *Typist) front(d *desk) front {
 	if !ok {
 		return front{comm: "sh", state: 'S'}
 	}
-	b, err := os.ReadFile(fmt.Sprintf("%s/%d/stat", t.proc, shell.Foreground()))
+	pid := shell.Foreground()
+	b, err := os.ReadFile(fmt.Sprintf("%s/%d/stat", t.proc, pid))
 	if err != nil {
 		return front{}
 	}
@@ -228,15 +230,20 @@ func (t *Typist) front(d *desk) front {
 	if from < 0 || to < from || len(b) < to+3 {
 		return front{}
 	}
-	return front{comm: string(b[from+1 : to]), state: b[to+2]}
+	in, _ := os.ReadFile(fmt.Sprintf("%s/%d/wchan", t.proc, pid))
+	return front{comm: string(b[from+1 : to]), state: b[to+2], in: string(in)}
 }
+
+// busy are the kernel's functions in which a process sleeps that waits for a child, for what a child says, or for a signal. Compilers put words
+// of their own behind them.
+var busy = regexp.MustCompile(`^(do_wait|(anon_)?pipe_read|sigsuspend)\b`)
 
 // waits tells whether the program in front waits for a line. Of a shell behind another terminal only the prompt is seen.
 func (d *desk) waits(f front) bool {
 	if slices.Contains(relays, f.comm) {
 		return prompt.MatchString(d.said())
 	}
-	return slices.Contains(shells, f.comm) && f.state == 'S'
+	return slices.Contains(shells, f.comm) && f.state == 'S' && !busy.MatchString(f.in)
 }
 
 // prompt is a shell's, or a question, at the end of what was written; colours may follow it.

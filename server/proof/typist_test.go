@@ -56,14 +56,18 @@ func TestWhoWaitsForALine(t *testing.T) {
 		output string
 		want   bool
 	}{
-		{"a shell that sleeps", front{"bash", 'S'}, "", true},
-		{"a shell that works", front{"bash", 'R'}, "root@box:~# ", false},
-		{"another program", front{"sleep", 'S'}, "root@box:~# ", false},
-		{"the shell of a container", front{"podman", 'S'}, "$ docker run -it ubuntu\r\n\x1b[1mroot@1f2e:/# \x1b[0m", true},
-		{"busybox in a container", front{"podman", 'S'}, "\r\n/ # ", true},
-		{"a container that says something", front{"podman", 'S'}, "root@box:~# docker run alpine cat\r\nhello", false},
-		{"a build", front{"podman", 'S'}, "root@box:~# docker build .\r\nSTEP 1/3: FROM scratch\r\n", false},
-		{"a server in a container", front{"podman", 'S'}, "", false},
+		{"a shell that sleeps", front{comm: "bash", state: 'S'}, "", true},
+		{"a shell that reads a line", front{"bash", 'S', "poll_schedule_timeout.constprop.0"}, "", true},
+		{"a shell that waits for a program", front{"sh", 'S', "do_wait"}, "root@box:~# ", false},
+		{"a shell that waits for what a program says", front{"bash", 'S', "anon_pipe_read"}, "root@box:~# ", false},
+		{"a shell that waits for a signal", front{"sh", 'S', "sigsuspend.isra.0"}, "root@box:~# ", false},
+		{"a shell that works", front{comm: "bash", state: 'R'}, "root@box:~# ", false},
+		{"another program", front{comm: "sleep", state: 'S'}, "root@box:~# ", false},
+		{"the shell of a container", front{comm: "podman", state: 'S'}, "$ docker run -it ubuntu\r\n\x1b[1mroot@1f2e:/# \x1b[0m", true},
+		{"busybox in a container", front{comm: "podman", state: 'S'}, "\r\n/ # ", true},
+		{"a container that says something", front{comm: "podman", state: 'S'}, "root@box:~# docker run alpine cat\r\nhello", false},
+		{"a build", front{comm: "podman", state: 'S'}, "root@box:~# docker build .\r\nSTEP 1/3: FROM scratch\r\n", false},
+		{"a server in a container", front{comm: "podman", state: 'S'}, "", false},
 	} {
 		d := &desk{output: []byte(c.output)}
 		if got := d.waits(c.front); got != c.want {
