@@ -142,7 +142,7 @@ func amount(p rootfs.Progress) string {
 	case p.Unit == rootfs.Images:
 		return fmt.Sprintf(", %d of %d", p.Done+1, p.Total)
 	}
-	return fmt.Sprintf(", %d of them", p.Total)
+	return fmt.Sprintf(", %d %s", p.Total, p.Unit)
 }
 
 // closeTimeout bounds how long a command takes to clean up after an interrupt.

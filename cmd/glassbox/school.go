@@ -194,7 +194,7 @@ func (s *school) makeLayer(ctx context.Context, layer string) {
 func making(layer string, tasks []server.Task) server.Provision {
 	return server.Provision{
 		State: server.Making, Tasks: tasks,
-		Say: fmt.Sprintf("The lab makes the layer %s, which this lesson needs. That takes some minutes, and is done once.", layer),
+		Say: fmt.Sprintf("The lab makes the layer %s for this lesson. That takes some minutes, once.", layer),
 	}
 }
 

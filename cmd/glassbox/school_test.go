@@ -123,14 +123,14 @@ func TestProgressInLines(t *testing.T) {
 	for _, p := range []rootfs.Progress{
 		{Step: "downloading Debian packages", Total: 61_500_000, Unit: rootfs.Bytes},
 		{Step: "downloading Debian packages", Done: 7, Total: 61_500_000, Unit: rootfs.Bytes},
-		{Step: "unpacking packages", Total: 57, Unit: rootfs.Packages},
+		{Step: "unpacking", Total: 57, Unit: rootfs.Packages},
 		{Step: "installing packages", Of: image},
 		{Step: "packing its layer", Of: image},
 		{Step: "filling the store of images"},
 	} {
 		hear(p)
 	}
-	want := "downloading Debian packages, 61.5 MB …\nunpacking packages, 57 of them …\nmaking image nginx, 4 of 12 …\nfilling the store of images …\n"
+	want := "downloading Debian packages, 61.5 MB …\nunpacking, 57 packages …\nmaking image nginx, 4 of 12 …\nfilling the store of images …\n"
 	if diff := cmp.Diff(want, out.String()); diff != "" {
 		t.Errorf("lines (-want +got):\n%s", diff)
 	}

@@ -103,13 +103,13 @@ func runServe(ctx context.Context, f *flags, o serveOptions, w io.Writer) (err e
 	ctx, leave := context.WithCancel(ctx)
 	defer school.close()
 	defer leave()
-	if err := school.open(ctx, s, r); err != nil {
-		return err
-	}
 	if err := school.early.Stop(); err != nil {
 		return err
 	}
-	fmt.Fprintf(w, "Glassbox is at http://%s/\n", listener.Addr())
+	fmt.Fprintf(w, "Glassbox is at http://%s/\n", listener.Addr()) // before what is told of the layers to come
+	if err := school.open(ctx, s, r); err != nil {
+		return err
+	}
 	return s.Serve(ctx, listener)
 }
 

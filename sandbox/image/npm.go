@@ -112,7 +112,7 @@ func fetchNPM(ctx context.Context, packages []npmPackage, keep string, lookOnly 
 		return fmt.Errorf("%d packages of npm's are not in the cache", len(missing))
 	}
 	var mu sync.Mutex // of how
-	how := rootfs.Progress{Step: "downloading packages of npm's", Total: int64(len(missing)), Unit: rootfs.Packages}
+	how := rootfs.Progress{Step: "downloading from npm's registry", Total: int64(len(missing)), Unit: rootfs.Packages}
 	tell(how)
 	if err := os.MkdirAll(filepath.Join(keep, "npm"), 0o755); err != nil {
 		return err

@@ -67,7 +67,7 @@ func TestNPM(t *testing.T) {
 		}
 		upstream.Close()
 	}
-	step := rootfs.Progress{Step: "downloading packages of npm's", Total: 1, Unit: rootfs.Packages}
+	step := rootfs.Progress{Step: "downloading from npm's registry", Total: 1, Unit: rootfs.Packages}
 	done := step
 	done.Done = 1
 	if diff := cmp.Diff([]rootfs.Progress{step, done}, told); diff != "" {

@@ -271,7 +271,7 @@ func sizeOf(dir string) int64 {
 
 // unpacking tells that so many of the packages are unpacked.
 func unpacking(done, total int) Progress {
-	return Progress{Step: "unpacking packages", Done: int64(done), Total: int64(total), Unit: Packages}
+	return Progress{Step: "unpacking", Done: int64(done), Total: int64(total), Unit: Packages}
 }
 
 // closure gives packages and, round by round, those that they depend on by their own control fields, without what is

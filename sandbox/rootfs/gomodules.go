@@ -44,7 +44,7 @@ func (t *tree) goModules(ctx context.Context, want modules, work, programs strin
 		d.add(want.Programs[at], compiler)
 		kept := filepath.Join(programs, layerFile(path.Base(at), d.sum()))
 		if _, err := os.Stat(kept); err != nil {
-			to.say("building " + want.Programs[at])
+			to.say("compiling " + path.Base(at))
 			if err := call(work, "install", "-trimpath", "-ldflags=-s -w", want.Programs[at]); err != nil {
 				return unreachable(err)
 			}
@@ -59,7 +59,7 @@ func (t *tree) goModules(ctx context.Context, want modules, work, programs strin
 	if len(want.Modules) == 0 {
 		return nil
 	}
-	to.say("downloading Go modules: " + strings.Join(want.Modules, " "))
+	to.say("downloading Go modules")
 	learner := filepath.Join(work, "learner")
 	if err := os.Mkdir(learner, 0o700); err != nil {
 		return err

@@ -309,16 +309,18 @@ test("a box that could not be built says why and can be tried again", async () =
 test("a box that waits shows how far what it needs is, and goes on by itself", async () => {
   const overlay = page.locator("[data-box-overlay]");
   const bar = overlay.locator("progress");
-  const say = "The lab makes the layer docker, which this lesson needs.";
+  const say = "The lab makes the layer docker for this lesson.";
   const image = { name: "making image nginx", done: 3, total: 12, unit: "images", took: 8 };
   fake.setBox({ state: "waiting", say, tasks: [image, { name: "installing packages", done: 0, took: 61 }] });
   await until(async () => /3 of 12 images/.test(await overlay.innerText()), "how many images are made");
-  assert.match(await overlay.innerText(), /Installing packages\s+1\smin [12]\ss/);
+  const seconds = async () => Number(/Installing packages\s+1\smin (\d+)\ss/.exec(await overlay.innerText())?.[1]);
+  const before = await seconds();
+  assert.ok(before >= 1, "how long it takes");
   assert.equal(await bar.locator("visible=true").count(), 1, "what nobody can count has no bar");
   const progress = page.getByRole("progressbar", { name: "Making image nginx" });
   assert.equal(await progress.evaluate((b) => b.position), 3 / 12);
   assert.equal(await progress.getAttribute("aria-valuetext"), "3 of 12 images");
-  await until(async () => /1\smin [3-9]\ss/.test(await overlay.innerText()), "time goes on");
+  await until(async () => (await seconds()) > before, "time goes on");
   fake.setBox({ state: "waiting", say, tasks: [{ ...image, done: 4 }] });
   await until(async () => /4 of 12 images/.test(await overlay.innerText()), "one more");
   assert.equal(await bar.count(), 1);
@@ -339,11 +341,11 @@ test("a box that waits shows how far what it needs is, and goes on by itself", a
 });
 
 test("a page that is opened while the lab starts shows how far that is, and turns into what was asked for", async () => {
-  fake.starting = [{ name: "unpacking packages", done: 7, total: 89, unit: "packages", took: 1 }];
+  fake.starting = [{ name: "unpacking", done: 7, total: 89, unit: "packages", took: 1 }];
   await page.goto(`${fake.url}/lessons/control-groups`);
-  const bar = page.getByRole("progressbar", { name: "Unpacking packages" });
+  const bar = page.getByRole("progressbar", { name: "Unpacking" });
   await until(async () => (await bar.getAttribute("aria-valuetext")) === "7 of 89 packages", "how far it is");
-  fake.starting = [{ name: "unpacking packages", done: 8, total: 89, unit: "packages", took: 1 }];
+  fake.starting = [{ name: "unpacking", done: 8, total: 89, unit: "packages", took: 1 }];
   await until(async () => (await bar.getAttribute("aria-valuetext")) === "8 of 89 packages", "one more");
   fake.starting = null;
   await shows("root@teal-otter");
@@ -379,7 +381,7 @@ test("nothing to complain of for a screen reader, light or dark", async () => {
   const axe = await readFile(new URL("../node_modules/axe-core/axe.min.js", import.meta.url), "utf8");
   for (const colorScheme of ["light", "dark"]) {
     for (const path of ["/", "/lessons/control-groups", "/nothing", "/starting"]) {
-      fake.starting = path === "/starting" ? [{ name: "unpacking packages", done: 7, total: 89, took: 1 }] : null;
+      fake.starting = path === "/starting" ? [{ name: "unpacking", done: 7, total: 89, took: 1 }] : null;
       const { page, context } = await visit(browser, fake.url + path, { colorScheme, reducedMotion: "reduce" }); // no colour is on its way
       if (path.startsWith("/lessons")) {
         await page.evaluate(() => {

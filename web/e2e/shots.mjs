@@ -40,7 +40,7 @@ const scenes = {
     box: {
       state: "waiting",
       hostname: undefined,
-      say: "The lab makes the layer docker, which this lesson needs. That takes some minutes, and is done once.",
+      say: "The lab makes the layer docker for this lesson. That takes some minutes, once.",
       tasks: [
         { name: "making image nginx", done: 3, total: 12, unit: "images", took: 12 },
         { name: "downloading Debian packages", done: 34_100_000, total: 151_300_000, unit: "bytes", took: 4 },

@@ -37,10 +37,11 @@ export function percent(share: number): string {
   return `${p > 0 && p < 10 ? p.toFixed(1) : p.toFixed(0)}\u00a0%`;
 }
 
-/** megabytes is a number of bytes in MB, as what is downloaded is counted (1 MB = 1 000 000 B). */
-export function megabytes(n: number): string {
-  const mb = n / 1e6;
-  return mb.toFixed(mb < 10 ? 1 : 0);
+/** ofDownload is how much of a download is there: "6.2 of 10 MB". They are counted in MB, or kB (1 kB = 1000 B). */
+export function ofDownload(done: number, total: number): string {
+  const [size, unit] = total < 1e6 ? [1e3, "kB"] : [1e6, "MB"];
+  const number = (n: number): string => (n / size).toFixed(unit === "MB" && n < 1e7 ? 1 : 0);
+  return `${number(done)} of ${number(total)}\u00a0${unit}`;
 }
 
 /** duration is a number of seconds in words: "12 s", "1 min 12 s". */

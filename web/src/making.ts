@@ -1,11 +1,11 @@
 import { el, setAttribute, setText } from "./dom.ts";
-import { duration, megabytes } from "./format.ts";
+import { duration, ofDownload } from "./format.ts";
 import type { Task } from "./protocol.ts";
 
 /** amount is how much of a task is done, in words; where nobody knows how much there is, how many seconds it has taken. */
 export function amount(task: Task, took: number): string {
   if (!task.total) return duration(took);
-  if (task.unit === "bytes") return `${megabytes(task.done)} of ${megabytes(task.total)}\u00a0MB`;
+  if (task.unit === "bytes") return ofDownload(task.done, task.total);
   return `${task.done} of ${task.total} ${task.unit ?? ""}`.trim();
 }
 

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { bytes, count, freshName, ofBytes, percent } from "../src/format.ts";
+import { bytes, count, duration, freshName, ofBytes, ofDownload, percent } from "../src/format.ts";
 import { ceiling } from "../src/panels/memory.ts";
 import { Letters } from "../src/panels/namespaces.ts";
 import { parse } from "../src/protocol.ts";
@@ -22,6 +22,15 @@ test("an amount of a limit names a shared unit once", () => {
   assert.equal(ofBytes(25 * 1024, 96 * 1024), "25 / 96\u00a0KiB");
   assert.equal(ofBytes(900, 96 * 1024), "900\u00a0B / 96\u00a0KiB");
   assert.equal(ofBytes(614 * 1024, null), "614\u00a0KiB");
+});
+
+test("a download, and how long something takes", () => {
+  assert.equal(ofDownload(6_240_000, 10_400_000), "6.2 of 10\u00a0MB");
+  assert.equal(ofDownload(0, 1_400_000), "0.0 of 1.4\u00a0MB");
+  assert.equal(ofDownload(12_800, 12_800), "13 of 13\u00a0kB");
+  assert.equal(duration(0.9), "0\u00a0s");
+  assert.equal(duration(59.99), "59\u00a0s");
+  assert.equal(duration(72), "1\u00a0min 12\u00a0s");
 });
 
 test("other numbers", () => {
