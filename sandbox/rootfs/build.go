@@ -274,6 +274,7 @@ func (b *builder) build(ctx context.Context, name, digest string, fill func(cont
 	if err := b.store.keep(image, made); err != nil {
 		return stamp{}, err
 	}
+	b.say("cleaning up") // that includes what is deferred
 	b.store.prune()
 	b.Log.Info("built a layer", "layer", name, "image", b.store.image(name, digest), "took", time.Since(start).Round(time.Millisecond))
 	return made, nil

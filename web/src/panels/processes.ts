@@ -96,7 +96,15 @@ export default panel<Reading>({
             cell.title = states[p.state] ?? p.state;
           },
         },
-        { head: "group", marks: ["cgroup"], draw: (cell, p) => setText(cell, p.cgroup, true) },
+        {
+          head: "group",
+          class: "group-cell",
+          marks: ["cgroup"],
+          draw: (cell, p) => {
+            setText(cell, p.cgroup, true);
+            cell.title = p.cgroup;
+          },
+        },
       ],
       { list: "processes", name: (p) => p.pid },
       (p) => String(p.host_pid),
