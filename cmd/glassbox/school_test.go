@@ -136,6 +136,17 @@ func TestProgressInLines(t *testing.T) {
 	}
 }
 
+// Where boxes are not made from Alpine, every page says from what, and why.
+func TestNotice(t *testing.T) {
+	if got := notice(&rootfs.Root{Kind: rootfs.Alpine, Version: "3.20.3"}); got != "" {
+		t.Errorf("of Alpine: %q", got)
+	}
+	want := "The boxes of this lab are made from BusyBox 1.35.0, which stands in for Alpine: dl-cdn.alpinelinux.org cannot be reached."
+	if got := notice(&rootfs.Root{Kind: rootfs.Busybox, Version: "1.35.0", Reason: "dl-cdn.alpinelinux.org cannot be reached"}); got != want {
+		t.Errorf("of busybox: %q, want %q", got, want)
+	}
+}
+
 // Several courses: of directories, and the one that comes with the program.
 func TestSchoolOfSeveralCourses(t *testing.T) {
 	write := func(lesson string) string {

@@ -95,7 +95,7 @@ func runServe(ctx context.Context, f *flags, o serveOptions, w io.Writer) (err e
 	}
 	s, err := server.New(server.Config{
 		Builder: builder{r}, Courses: school.courses, Assets: dist, State: filepath.Join(config.State, "server"), Host: facts,
-		Connector: listen(ctx, f.log()), Root: rootName(r.Root), Notice: r.Root.Reason, Hosts: o.hosts, Boxes: o.boxes, Log: f.log(),
+		Connector: listen(ctx, f.log()), Root: rootName(r.Root), Notice: notice(r.Root), Hosts: o.hosts, Boxes: o.boxes, Log: f.log(),
 	})
 	if err != nil {
 		return err
@@ -119,6 +119,14 @@ func listenAt(ctx context.Context, addr string) (*net.TCPListener, error) {
 		return nil, err
 	}
 	return l.(*net.TCPListener), nil // of "tcp" it is always one
+}
+
+// notice tells everybody where sandboxes are not what the lessons speak of; empty where they are.
+func notice(r *rootfs.Root) string {
+	if r.Kind == rootfs.Alpine {
+		return ""
+	}
+	return fmt.Sprintf("The boxes of this lab are made from %s, which stands in for Alpine: %s.", rootName(r), r.Reason)
 }
 
 // rootName says what sandboxes are made of.

@@ -13,7 +13,7 @@ import (
 
 // alpine is the tarball of a mini root filesystem, at the path that Alpine has it at.
 type alpine struct {
-	file string // on the host
+	rootTarball
 	path string // at dl-cdn.alpinelinux.org
 	sum  string // what Alpine has in the .sha256 beside it
 }
@@ -37,9 +37,9 @@ func newAlpine(file string) (*alpine, error) {
 		return nil, fmt.Errorf("alpine tarball: %w", err)
 	}
 	return &alpine{
-		file: file,
-		path: "/alpine/v" + m[1] + "/releases/" + m[2] + "/" + name,
-		sum:  hex.EncodeToString(hash.Sum(nil)) + "  " + name + "\n",
+		rootTarball: rootTarball{file},
+		path:        "/alpine/v" + m[1] + "/releases/" + m[2] + "/" + name,
+		sum:         hex.EncodeToString(hash.Sum(nil)) + "  " + name + "\n",
 	}, nil
 }
 
@@ -52,17 +52,22 @@ func (a *alpine) mux() http.Handler {
 	return withHelp(mux, alpineHost, a.path, a.path+".sha256")
 }
 
+// rootTarball is the tarball of a root filesystem.
+type rootTarball struct {
+	file string // on the host
+}
+
 // ServeHTTP serves the file, or the parts of it that a Range header asks for.
-func (a *alpine) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	f, err := os.Open(a.file)
+func (t rootTarball) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	f, err := os.Open(t.file)
 	if err != nil {
-		http.Error(w, "The lab has lost its Alpine tarball. Tell who runs it.", http.StatusInternalServerError)
+		http.Error(w, "The lab has lost its tarball. Tell who runs it.", http.StatusInternalServerError)
 		return
 	}
 	defer f.Close()
 	stat, err := f.Stat()
 	if err != nil {
-		http.Error(w, "The lab cannot read its Alpine tarball. Tell who runs it.", http.StatusInternalServerError)
+		http.Error(w, "The lab cannot read its tarball. Tell who runs it.", http.StatusInternalServerError)
 		return
 	}
 	w.Header().Set("Content-Type", "application/octet-stream")

@@ -46,6 +46,7 @@ import (
 type Config struct {
 	State    string                  // directory for the lab's certificate authority and SSH key; made if absent, 0700
 	Alpine   string                  // path of alpine-minirootfs-VERSION-ARCH.tar.gz; none is offered when empty
+	StandIn  string                  // path of another root's tarball, where there is no Alpine; offered under its own name
 	Profiles fs.FS                   // default.json and default-no-chmod.json; none are offered when nil
 	Sites    map[string]http.Handler // more sites, by host name; they win over the lab's own
 	Internet bool                    // must be false: see ErrInternet
@@ -69,7 +70,7 @@ const netlinkTimeout = 10 * time.Second
 type Gateway struct {
 	// Address is the gateway's, the same for all sandboxes: their default route and their name server.
 	Address netip.Addr
-	// URL is the address of the Alpine tarball, for $URL; empty without Config.Alpine.
+	// URL is the address of the tarball of Alpine, or of what stands in for it, for $URL; empty where there is neither.
 	URL string
 	// CA signs for the sites. Sandboxes trust it when CA.Certificate is in their trust store.
 	CA *CA

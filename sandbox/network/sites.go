@@ -7,6 +7,7 @@ import (
 	"maps"
 	"net"
 	"net/http"
+	"path/filepath"
 	"slices"
 	"strings"
 	"time"
@@ -41,6 +42,11 @@ func newSites(config Config, g *Gateway) (*sites, error) {
 		s.by[alpineHost] = alpine.mux()
 		g.URL = alpine.url()
 		lab.add("/alpine.tar.gz", "Alpine's mini root filesystem, also at $URL", alpine)
+	}
+	if config.StandIn != "" {
+		at := "/" + filepath.Base(config.StandIn)
+		g.URL = "http://" + labHost + at
+		lab.add(at, "a root filesystem in the place of Alpine's, also at $URL", rootTarball{config.StandIn})
 	}
 	if config.Profiles != nil {
 		mux, err := profileMux(config.Profiles, lab)

@@ -129,6 +129,37 @@ func TestUnknownHost(t *testing.T) {
 	}
 }
 
+// Where there is no Alpine, another root is offered, and not as Alpine's.
+func TestStandIn(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "busybox-root-debian-12-amd64.tar.gz")
+	if err := os.WriteFile(file, []byte("a root"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	config := Config{State: t.TempDir(), StandIn: file}
+	ca, err := OpenCA(config.State)
+	if err != nil {
+		t.Fatal(err)
+	}
+	g := &Gateway{Address: theGateway, CA: ca}
+	s, err := newSites(config, g)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if want := "http://glassbox.lab/busybox-root-debian-12-amd64.tar.gz"; g.URL != want {
+		t.Errorf("URL %s, want %s", g.URL, want)
+	}
+	for url, want := range map[string]string{g.URL: "a root", "http://glassbox.lab/": "glassbox.lab/busybox-root-debian-12-amd64.tar.gz"} {
+		w := httptest.NewRecorder()
+		s.ServeHTTP(w, httptest.NewRequest(http.MethodGet, url, nil))
+		if w.Code != http.StatusOK || !strings.Contains(w.Body.String(), want) {
+			t.Errorf("%s: %d %s", url, w.Code, w.Body)
+		}
+	}
+	if _, ok := s.by[alpineHost]; ok {
+		t.Error("it is offered in Alpine's name")
+	}
+}
+
 func TestAlpineName(t *testing.T) {
 	for _, name := range []string{"alpine.tar.gz", "alpine-minirootfs-3.20-x86_64.tar.gz", "alpine-minirootfs-3.20.3-../x.tar.gz"} {
 		if _, err := newAlpine(filepath.Join(t.TempDir(), name)); err == nil {

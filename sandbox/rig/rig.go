@@ -83,9 +83,13 @@ func Open(ctx context.Context, config Config) (_ *Rig, err error) {
 	}
 	sites[image.NPMHost] = &r.packages
 	maps.Copy(sites, config.Sites)
-	r.Gateway, err = network.Open(ctx, network.Config{
-		State: config.State, Alpine: r.Root.Tarball, Profiles: config.Profiles, Sites: sites, Log: config.Log,
-	})
+	offer := network.Config{State: config.State, Profiles: config.Profiles, Sites: sites, Log: config.Log}
+	if r.Root.Kind == rootfs.Alpine {
+		offer.Alpine = r.Root.Tarball
+	} else {
+		offer.StandIn = r.Root.Tarball
+	}
+	r.Gateway, err = network.Open(ctx, offer)
 	if err != nil {
 		return nil, fmt.Errorf("gateway: %w", err)
 	}
