@@ -5,15 +5,19 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"os/exec"
+	"os/signal"
 	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
 	"testing"
+	"time"
 	"unsafe"
 
 	"golang.org/x/sys/unix"
 
+	"glassbox/sandbox"
 	"glassbox/sandbox/sandboxtest"
 )
 
@@ -43,6 +47,34 @@ var probes = map[string]func() error{
 			return err
 		}
 		return unix.SetsockoptString(fd, unix.IPPROTO_TCP, unix.TCP_ULP, "tls")
+	},
+	"killed": func() error { // leaves a child behind, and is killed
+		child := exec.Command("/proc/self/exe")
+		child.Env, child.Stdin = append(os.Environ(), "GLASSBOX_PROBE=steal"), os.Stdin
+		if err := child.Start(); err != nil {
+			return err
+		}
+		return unix.Kill(unix.Getpid(), unix.SIGKILL)
+	},
+	"steal": func() error { // takes the terminal when the shell has it back, and ends
+		signal.Ignore(unix.SIGTTOU)
+		for {
+			front, err := unix.IoctlGetInt(0, unix.TIOCGPGRP)
+			if err != nil {
+				return err
+			}
+			if front != unix.Getpgrp() {
+				break
+			}
+			time.Sleep(time.Millisecond)
+		}
+		if err := unix.Setpgid(0, 0); err != nil {
+			return err
+		}
+		if err := unix.IoctlSetPointerInt(0, unix.TIOCSPGRP, unix.Getpgrp()); err != nil {
+			return err
+		}
+		return os.WriteFile("/lab/stolen", nil, 0o600)
 	},
 	"x32": func() error { _, _, e := unix.Syscall(0x40000000|unix.SYS_GETPID, 0, 0, 0); return e },
 }
@@ -95,6 +127,34 @@ func TestRefusedCalls(t *testing.T) {
 				t.Errorf("got %s, want %s", got, test.want)
 			}
 		})
+	}
+}
+
+// TestTerminalIsStolen: a shell lives on when the terminal is left to nobody, as by a fork of a shell that the kernel has killed for want of
+// memory.
+func TestTerminalIsStolen(t *testing.T) {
+	s := sandboxtest.Start(t, nil)
+	bring(t, s, "/lab/probe")
+	terminal, err := s.Shell(t.Context(), sandbox.Command{Rows: 24, Cols: 80})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer terminal.Close()
+	if _, err := terminal.Write([]byte("GLASSBOX_PROBE=killed /lab/probe\r")); err != nil {
+		t.Fatal(err)
+	}
+	sandboxtest.Poll(t, time.Minute, func() error {
+		if out, status := s.Run("ls /lab/stolen"); status != 0 {
+			return errors.New(out)
+		}
+		return nil
+	})
+	if _, err := terminal.Write([]byte("echo alive-$((40+2)); exit\r")); err != nil {
+		t.Fatal(err)
+	}
+	out, _ := io.ReadAll(terminal)
+	if !strings.Contains(string(out), "alive-42") {
+		t.Errorf("the shell is gone; it said %q", out)
 	}
 }
 

@@ -128,6 +128,7 @@ func TestShell(t *testing.T) {
 		{"its exit status", "", []string{"shell", "--", "sh", "-c", "exit 7"}, "", 7},
 		{"killed by a signal", "", []string{"shell", "--", "sh", "-c", "kill -9 $$"}, "", 137},
 		{"typed", "echo $((6*7))\nexit 3\n", []string{"shell", "--", "sh"}, "42", 3},
+		{"typed to its end, before the shell has begun", "echo $((6*7))\n", []string{"shell"}, "42", 0},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {

@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/signal"
 	"slices"
+	"time"
 
 	"github.com/creack/pty"
 	"github.com/spf13/cobra"
@@ -66,10 +67,18 @@ func runShell(ctx context.Context, f *flags, layers, argv []string, stdin io.Rea
 		}
 		defer restore()
 	} else {
-		// What is piped in is typed, and its end is what ^D is on a terminal.
+		// What is piped in is typed, and its end is what ^D is on a terminal: again and again, since a shell that has yet to begin does not see
+		// it, and a login shell asks once more.
 		go func() {
 			_, _ = io.Copy(t, stdin)
-			_, _ = t.Write([]byte{4})
+			tick := time.NewTicker(endEvery)
+			defer tick.Stop()
+			for {
+				if _, err := t.Write([]byte{4}); err != nil {
+					return
+				}
+				<-tick.C
+			}
 		}()
 	}
 	go func() {
@@ -92,6 +101,9 @@ func runShell(ctx context.Context, f *flags, layers, argv []string, stdin io.Rea
 	}
 	return nil
 }
+
+// endEvery is the time from one ^D to the next at the end of what is piped in.
+const endEvery = 250 * time.Millisecond
 
 // mirror makes the user's terminal a window on the sandbox's: raw, and always of the same size. The function that it returns
 // undoes that.
