@@ -19,7 +19,7 @@ func changes(before, after any) []string {
 }
 
 // identities are the fields that tell elements of a list apart, the first that an element has counts.
-var identities = []string{"pid", "id", "path", "name", "seq"}
+var identities = []string{"key", "pid", "id", "path", "name", "seq"}
 
 func diff(path string, before, after any, paths *[]string) {
 	switch a := after.(type) {

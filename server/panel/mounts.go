@@ -20,7 +20,9 @@ type MountsReading struct {
 
 // MountRow is one mount.
 type MountRow struct {
-	ID          int      `json:"id"`
+	// Key names it by where it is: its path, and a number where it lies on another one of that path. The kernel's number is another in each
+	// copy of a namespace, and would have all mounts look changed when a program with a copy comes to the front.
+	Key         string   `json:"key"`
 	Depth       int      `json:"depth"`
 	Path        string   `json:"path"`
 	Type        string   `json:"type"`
@@ -47,9 +49,14 @@ func (mounts) Read(v *kernel.View, front *kernel.Process) (any, []string) {
 			continue
 		}
 		reading.Namespace, reading.Own = ns.ID, ns.Own
+		at := map[string]int{}
 		tree(ns.Mounts, func(m *kernel.Mount, depth int) {
+			key := m.Path
+			if at[m.Path]++; at[m.Path] > 1 {
+				key = fmt.Sprintf("%s %d", m.Path, at[m.Path])
+			}
 			reading.Mounts = append(reading.Mounts, MountRow{
-				ID: m.ID, Depth: depth, Path: m.Path, Type: m.Type, Source: m.Source, Root: m.Root, Options: m.Options,
+				Key: key, Depth: depth, Path: m.Path, Type: m.Type, Source: m.Source, Root: m.Root, Options: m.Options,
 				Propagation: m.Propagation, ReadOnly: m.ReadOnly, Lower: m.Lower, Upper: m.Upper, Work: m.Work,
 			})
 		})

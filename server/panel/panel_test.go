@@ -196,6 +196,35 @@ func TestFirstReadingIsNotOlderThanItsViewer(t *testing.T) {
 	}
 }
 
+// A copy of a mount namespace has the same mounts, by other numbers: what differs in it is what was mounted there.
+func TestMountsOfACopy(t *testing.T) {
+	namespace := func(id int, all ...*kernel.Mount) *kernel.View {
+		front := &kernel.Process{Pid: 1, Exists: true, Namespaces: kernel.Namespaces{Mount: kernel.Namespace{ID: id}}}
+		return &kernel.View{
+			Want: mounts{}.Want(), At: time.Unix(int64(id), 0), Init: front, Processes: []*kernel.Process{front},
+			Mounts: []*kernel.MountNamespace{{ID: id, Mounts: all}},
+		}
+	}
+	mount := func(id, parent int, path, source string) *kernel.Mount {
+		return &kernel.Mount{ID: id, Parent: parent, Path: path, Source: source}
+	}
+	h := NewHub(Options{})
+	v := h.Look()
+	v.Watch([]string{"mounts"})
+	show(h, namespace(1, mount(10, 1, "/", "root"), mount(11, 10, "/mnt", "below"), mount(12, 11, "/mnt", "above")))
+	v.Take()
+	h.Mark()
+	show(h, namespace(2, mount(20, 2, "/", "root"), mount(21, 20, "/mnt", "below"), mount(22, 21, "/mnt", "other"), mount(23, 20, "/new", "new")))
+	readings := v.Take()
+	if len(readings) != 1 {
+		t.Fatalf("got %d readings, want one", len(readings))
+	}
+	want := []string{"mounts./mnt 2.source", "mounts./new", "namespace"}
+	if diff := cmp.Diff(want, readings[0].Changed); diff != "" {
+		t.Errorf("changed: (-want +got)\n%s", diff)
+	}
+}
+
 // What is marked as changed differs from what there was before the last command, however many readings came since.
 func TestChangedSinceTheLastCommand(t *testing.T) {
 	limit := func(n int) func(*kernel.View) { return func(v *kernel.View) { v.Cgroups[1].MemoryMax = n } }

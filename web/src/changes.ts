@@ -1,7 +1,7 @@
 /**
  * Changes are the fields of a reading that differ from what there was before the learner's last command, as the server
- * names them (server/panel/change.go): "groups./demo.memory_max". An element of a list is named by its pid, id, path,
- * name or seq, or by itself; one that is new or gone is named as a whole.
+ * names them (server/panel/change.go): "groups./demo.memory_max". An element of a list is named by its key, pid, id,
+ * path, name or seq, or by itself; one that is new or gone is named as a whole.
  */
 export class Changes {
   readonly #paths: readonly string[];

@@ -4,7 +4,7 @@ import { keyed } from "../keyed.ts";
 import { panel } from "../panel.ts";
 
 interface Row {
-  id: number;
+  key: string;
   depth: number;
   path: string;
   type: string;
@@ -56,7 +56,7 @@ export default panel<Reading>({
         keyed(
           list,
           reading.mounts,
-          (m) => `${reading.namespace}:${m.id}`,
+          (m) => [m.key, m.type, m.upper, m.lower].join("\n"),
           (m) => {
             const line = [
               el("span", { class: "mount-path branch" }),
@@ -77,8 +77,8 @@ export default panel<Reading>({
             setText(type, m.type);
             setText(propagation, m.propagation === "private" ? "" : m.propagation, true);
             setText(ro, m.read_only ? "ro" : "", true);
-            const changed = (...field: string[]): boolean => changes.has("mounts", m.id, ...field);
-            mark(path, changes.is("mounts", m.id));
+            const changed = (...field: string[]): boolean => changes.has("mounts", m.key, ...field);
+            mark(path, changes.is("mounts", m.key));
             mark(type, changed("type") || changed("lower") || changed("upper"));
             mark(propagation, m.propagation !== "private" && changed("propagation"));
             mark(ro, m.read_only && changed("options"));
