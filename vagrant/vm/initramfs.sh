@@ -5,6 +5,7 @@
 /bin/busybox --install -s /bin
 export PATH=/bin
 mount -t devtmpfs dev /dev
+echo "the first program runs" >/dev/console # whoever started the machine waits for this line
 mount -t proc proc /proc
 mount -t sysfs sys /sys
 while read -r module; do

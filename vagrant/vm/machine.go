@@ -29,8 +29,38 @@ type machine struct {
 // errNoStatus says that the machine ended without the command having done so.
 var errNoStatus = errors.New("the machine ended before the command did")
 
-// run starts the machine, waits until it ends, and returns the command's exit status.
+const (
+	// begun is what the first program in the machine says.
+	begun = "the first program runs"
+	// bootTime is how long the kernel may take until then. It takes some seconds, and some minutes where the host is very busy.
+	bootTime = 5 * time.Minute
+	// boots is how often it is tried.
+	boots = 3
+)
+
+// errNoBoot says that the machine never came to its first program.
+var errNoBoot = fmt.Errorf("no program runs in the machine after %v", bootTime)
+
+// run starts the machine, waits until it ends, and returns the command's exit status. It is started anew if it does not come to its first
+// program: on a busy host it happens that the kernel waits for its second processor for ever ("soft lockup - CPU#0 stuck for 1047s!
+// [swapper/0:1]"). Nothing of the command has run then.
 func (m machine) run(ctx context.Context) (status int, err error) {
+	for n := range boots {
+		if n > 0 {
+			fmt.Fprintf(os.Stderr, "vm: %v; starting it again\n", err)
+		}
+		if status, err = m.boot(ctx); !errors.Is(err, errNoBoot) {
+			break
+		}
+	}
+	return status, err
+}
+
+// boot starts the machine once.
+func (m machine) boot(ctx context.Context) (status int, err error) {
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	go m.expect(ctx, cancel)
 	cmd := exec.CommandContext(ctx, "qemu-system-x86_64",
 		"-nodefaults", "-no-user-config", "-display", "none", "-no-reboot",
 		"-machine", "q35", "-accel", "tcg,thread=multi", "-cpu", "max,la57=off", "-smp", "2", "-m", m.memory,
@@ -52,7 +82,11 @@ func (m machine) run(ctx context.Context) (status int, err error) {
 	// QEMU ends in order on SIGTERM, and removes the file with the changes to the disk.
 	cmd.Cancel = func() error { return cmd.Process.Signal(os.Interrupt) }
 	cmd.WaitDelay = 5 * time.Second
-	if err := cmd.Run(); err != nil {
+	err = cmd.Run()
+	if errors.Is(context.Cause(ctx), errNoBoot) {
+		return statusFailed, errNoBoot
+	}
+	if err != nil {
 		return statusFailed, fmt.Errorf("qemu-system-x86_64: %w\n%s", err, strings.TrimSpace(stderr.String()))
 	}
 	said, err := os.ReadFile(m.status)
@@ -64,6 +98,24 @@ func (m machine) run(ctx context.Context) (status int, err error) {
 		return statusFailed, errNoStatus
 	}
 	return status, nil
+}
+
+// expect ends the machine if it does not come to its first program in time.
+func (m machine) expect(ctx context.Context, end context.CancelCauseFunc) {
+	late := time.After(bootTime)
+	for {
+		if said, err := os.ReadFile(m.console); err == nil && bytes.Contains(said, []byte(begun)) {
+			return
+		}
+		select {
+		case <-ctx.Done():
+			return
+		case <-late:
+			end(errNoBoot)
+			return
+		case <-time.After(time.Second):
+		}
+	}
 }
 
 // showConsole prints the kernel's messages, or the end of them.
