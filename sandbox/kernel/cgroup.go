@@ -55,7 +55,8 @@ type Cgroup struct {
 	// Procs are the pids, in the sandbox, of the processes in it; on v1 of those in the memory hierarchy.
 	Procs []int `expr:"procs" json:"procs" file:"cgroup.procs"`
 
-	populated bool // it has processes of its own
+	place     string // its directory, as the sandbox sees it
+	populated bool   // it has processes of its own
 	reads     []Read
 }
 

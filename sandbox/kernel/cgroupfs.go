@@ -265,7 +265,7 @@ func (h *hierarchy) named() bool {
 func (r *Reader) cgroup(v *View, p string) (*Cgroup, error) {
 	p = path.Clean("/" + p)
 	g := &Cgroup{
-		Path: p, Controllers: []string{}, SubtreeControl: []string{}, Procs: []int{}, MemoryMax: Unlimited, MemoryHigh: Unlimited, SwapMax: Unlimited, PidsMax: Unlimited,
+		Path: p, place: path.Join(r.memory().learner, p), Controllers: []string{}, SubtreeControl: []string{}, Procs: []int{}, MemoryMax: Unlimited, MemoryHigh: Unlimited, SwapMax: Unlimited, PidsMax: Unlimited,
 		CPUMax: CPUMax{Quota: Unlimited, Period: 100_000}, CPUWeight: 100,
 	}
 	if strings.HasPrefix(p+"/", "/../") || len(p) > 4096 {
@@ -423,6 +423,14 @@ func (g *Cgroup) Evidence(name string) (read Read, ok bool) {
 		}
 	}
 	return Read{}, false
+}
+
+// Place is its directory as the sandbox sees it, or where that would be: on v1 in the tree of the memory controller.
+func (g *Cgroup) Place() string {
+	if g.place != "" {
+		return g.place
+	}
+	return path.Join("/sys/fs/cgroup", g.Path)
 }
 
 // Reads are all files that it was read from.

@@ -189,6 +189,13 @@ func TestCgroup(t *testing.T) {
 	if !g.Exists || g.MemoryMax != Unlimited || v.Cgroup("other").Exists {
 		t.Fatalf("%+v", g)
 	}
+	tree := "/sys/fs/cgroup"
+	if b.open().CgroupVersion() == 1 {
+		tree += "/memory"
+	}
+	if here, there := g.Place(), v.Cgroup("other").Place(); here != tree+"/demo" || there != tree+"/other" {
+		t.Errorf("the group is in %s, and another would be in %s", here, there)
+	}
 	write(t, filepath.Join(dir, limit), strconv.Itoa(24<<20))
 	// The shell of the deck: it is killed as soon as it grows over the limit.
 	b.run(`sh -c 'while [ ! -e /mnt/go ]; do sleep 0.05; done; x=$(cat /mnt/go); exec head -c 200m /dev/zero | tail' >/dev/null 2>&1 & echo $! > /mnt/pid`)

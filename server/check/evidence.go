@@ -279,7 +279,7 @@ func placeIn(object any, fields ...string) string {
 		if read, ok := x.Evidence(tagOf(x, fields...)); ok {
 			return read.Path
 		}
-		return "/sys/fs/cgroup" + strings.TrimSuffix(x.Path, "/")
+		return x.Place()
 	case *kernel.File:
 		if len(fields) > 0 && fields[0] != "exists" {
 			return x.Path + ", its " + fields[0]
