@@ -37,7 +37,7 @@ func (m Machine) containers() Finding {
 	switch {
 	case len(missing) > 0:
 		f.Status, f.Found = Warning, "not in this kernel: "+strings.Join(missing, ", ")+"; containers in the lessons on Docker get no network"
-		f.Mend = "install the full kernel: apt-get install linux-image-amd64, and restart"
+		f.Mend = "install the full kernel: apt-get install " + fullKernel + ", and restart"
 	case len(unknown) > 0:
 		f.Status, f.Found = Warning, "cannot tell whether the kernel has "+strings.Join(unknown, ", ")+", which the networks of containers need"
 		f.Mend = "modprobe -a " + strings.Join(unknown, " ") + ", or use a kernel that has them built in"

@@ -10,9 +10,13 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"runtime"
 	"strconv"
 	"strings"
 )
+
+// fullKernel is Debian's package of the kernel with all modules; Debian and Go call architectures by the same names.
+const fullKernel = "linux-image-" + runtime.GOARCH
 
 // Status is what a check found.
 type Status string
@@ -114,7 +118,7 @@ func (m Machine) kernel() Finding {
 	f.Status, f.Found = OK, "Linux "+release
 	if major, minor := version(release); major < oldest[0] || major == oldest[0] && minor < oldest[1] {
 		f.Status = Missing
-		f.Mend = fmt.Sprintf("needs Linux %d.%d for id-mapped layers: Debian 12 has 6.1; apt-get install linux-image-amd64 and restart", oldest[0], oldest[1])
+		f.Mend = fmt.Sprintf("needs Linux %d.%d for id-mapped layers: Debian 12 has 6.1; apt-get install %s and restart", oldest[0], oldest[1], fullKernel)
 	}
 	return f
 }
@@ -188,7 +192,7 @@ func (m Machine) loadable(f Finding, module, why string) Finding {
 		f.Status, f.Found = Warning, "cannot tell: "+why
 		f.Mend = "modprobe " + module + ", or use a kernel that has it built in"
 	default:
-		f.Status, f.Found, f.Mend = Missing, "not there: "+why, "modprobe "+module+"; on a cloud image, install the full kernel: apt-get install linux-image-amd64"
+		f.Status, f.Found, f.Mend = Missing, "not there: "+why, "modprobe "+module+"; on a cloud image, install the full kernel: apt-get install "+fullKernel
 	}
 	return f
 }

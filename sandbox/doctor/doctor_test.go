@@ -3,6 +3,7 @@ package doctor
 import (
 	"os"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"testing"
 )
@@ -55,7 +56,7 @@ func TestExamine(t *testing.T) {
 		}, "containers in sandboxes", OK, ""},
 		{"containers without a network", map[string]string{
 			"proc/sys/kernel/osrelease": "6.1.0\n", "modules/6.1.0/modules.dep": "kernel/net/bridge/bridge.ko:\n",
-		}, "containers in sandboxes", Warning, "linux-image"},
+		}, "containers in sandboxes", Warning, "linux-image-" + runtime.GOARCH},
 		{"a kernel that tells nothing of its modules", map[string]string{"proc/sys/kernel/osrelease": "6.1.0\n"}, "containers in sandboxes", Warning, "modprobe -a bridge"},
 		{"mke2fs", map[string]string{"bin/mke2fs": "#!"}, "mke2fs", OK, ""},
 		{"no mke2fs", nil, "mke2fs", Missing, "e2fsprogs"},
