@@ -20,7 +20,7 @@ endif
 STATIC := CGO_ENABLED=0 $(GO) build -trimpath -ldflags='-s -w'
 
 .DEFAULT_GOAL := help
-.PHONY: help run build test test-go test-web test-vm e2e verify lint bench clean install-run install-test install-vm FORCE
+.PHONY: help run build test test-go test-web test-vm e2e verify lint bench clean install-run install-test install-vm install-arm64 FORCE
 
 help: ## what there is to make
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -57,7 +57,7 @@ clean: ## remove what was built, but not the caches
 	rm -rf bin $(PROGRAMS) web/node_modules
 	find assets/dist -mindepth 1 ! -name .gitkeep -delete
 
-install-run install-test install-vm: install-%:
+install-run install-test install-vm install-arm64: install-%:
 	@vagrant/install.sh $*
 
 $(BIN): $(GO_FILES) $(PROGRAMS) $(FRONT) $(EMBEDDED)

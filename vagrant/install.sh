@@ -1,12 +1,13 @@
 #!/bin/sh
 # Installs what `make run` or `make test` needs from Debian's packages, and says what it would need where it may not.
 #
-#   vagrant/install.sh run|test|vm
+#   vagrant/install.sh run|test|vm|arm64
 set -eu
 
-purpose=${1:?usage: vagrant/install.sh run|test|vm}
+purpose=${1:?usage: vagrant/install.sh run|test|vm|arm64}
 
-# Each line: the purpose from which on it is needed, a program or file that shows that it is there, its Debian package.
+# Each line: the purpose from which on it is needed, a program or file that shows that it is there, its Debian package. What
+# the emulated arm64 machine takes is installed for that purpose only.
 wanted='
 run  /sbin/mke2fs               e2fsprogs
 run  /usr/bin/dpkg-deb          dpkg
@@ -19,13 +20,16 @@ test /usr/bin/shellcheck        shellcheck
 test /usr/bin/git               git
 vm   /usr/bin/qemu-system-x86_64 qemu-system-x86
 vm   /sbin/debugfs              e2fsprogs
+arm64 /usr/bin/qemu-system-aarch64 qemu-system-arm
+arm64 /usr/bin/qemu-aarch64     qemu-user
 '
 
 needs() {
 	case "$purpose" in
 	run) [ "$1" = run ] ;;
 	test) [ "$1" = run ] || [ "$1" = test ] ;;
-	*) true ;;
+	arm64) [ "$1" = run ] || [ "$1" = arm64 ] ;;
+	*) [ "$1" != arm64 ] ;;
 	esac
 }
 

@@ -30,13 +30,19 @@ var diskFiles = map[string]string{
 	"etc/resolv.conf": "",
 }
 
-// prepareDisk makes the root disk, unless one of the same content is there.
-func prepareDisk(ctx context.Context, cache string, k kernel) (string, error) {
+// prepareDisk makes the root disk, unless one of the same content is there. Its programs are copied from this machine, or are
+// those that prepareRoot unpacked into root from debs, where that is not empty.
+func prepareDisk(ctx context.Context, cache string, k kernel, root string, debs []string) (string, error) {
 	files := map[string]string{} // from this machine, by their place on the disk
 	digest := sha256.New()
-	const layout = 3 // of fillDisk; another one makes another disk
+	const layout = 4 // of fillDisk; another one makes another disk
 	fmt.Fprintln(digest, layout, k.release, guestScript, diskFiles)
-	for _, program := range append([]string{busybox, "/etc/mke2fs.conf", "/etc/debian_version"}, programs...) {
+	fmt.Fprintln(digest, debs)
+	copied := append([]string{busybox, "/etc/mke2fs.conf", "/etc/debian_version"}, programs...)
+	if root != "" {
+		copied = nil
+	}
+	for _, program := range copied {
 		needs, err := closure(ctx, program)
 		if errors.Is(err, fs.ErrNotExist) {
 			continue
@@ -78,7 +84,7 @@ func prepareDisk(ctx context.Context, cache string, k kernel) (string, error) {
 		return "", err
 	}
 	defer os.RemoveAll(tree)
-	if err := fillDisk(ctx, tree, files, k); err != nil {
+	if err := fillDisk(ctx, tree, files, k, root); err != nil {
 		return "", err
 	}
 	// The features that are left out cost time under emulation and protect nothing here.
@@ -90,17 +96,20 @@ func prepareDisk(ctx context.Context, cache string, k kernel) (string, error) {
 }
 
 // fillDisk lays out the disk's tree.
-func fillDisk(ctx context.Context, tree string, files map[string]string, k kernel) error {
+func fillDisk(ctx context.Context, tree string, files map[string]string, k kernel, root string) error {
+	var err error
+	if root != "" {
+		err = os.CopyFS(tree, os.DirFS(root))
+	} else {
+		err = makeUsr(tree)
+	}
+	if err != nil {
+		return err
+	}
 	for _, dir := range []string{
-		"dev", "proc", "sys", "run", "tmp", "root", "etc", "var/lib", "var/cache", "var/tmp", "vm", "usr/local/bin", "usr/bin", "usr/sbin",
-		"usr/lib", "usr/lib64",
+		"dev", "proc", "sys", "run", "tmp", "root", "etc", "var/lib", "var/cache", "var/tmp", "vm", "usr/local/bin",
 	} {
 		if err := os.MkdirAll(filepath.Join(tree, dir), 0o755); err != nil {
-			return err
-		}
-	}
-	for _, dir := range []string{"bin", "sbin", "lib", "lib64"} {
-		if err := os.Symlink("usr/"+dir, filepath.Join(tree, dir)); err != nil {
 			return err
 		}
 	}
@@ -129,15 +138,17 @@ func fillDisk(ctx context.Context, tree string, files map[string]string, k kerne
 		return err
 	}
 	// The kernel itself calls /sbin/modprobe, as which a bare busybox would do.
-	if _, ok := files["usr/sbin/modprobe"]; !ok {
+	has := func(at string) bool {
+		_, err := os.Lstat(filepath.Join(tree, at))
+		return err == nil
+	}
+	if !has("usr/sbin/modprobe") {
 		if err := os.Symlink("/bin/busybox", filepath.Join(tree, "usr/sbin/modprobe")); err != nil {
 			return err
 		}
 	}
 	for applet := range strings.FieldsSeq(applets) {
-		_, inBin := files["usr/bin/"+applet]
-		_, inSbin := files["usr/sbin/"+applet]
-		if inBin || inSbin || applet == "busybox" {
+		if has("usr/bin/"+applet) || has("usr/sbin/"+applet) {
 			continue
 		}
 		if err := os.Symlink("/bin/busybox", filepath.Join(tree, "usr/bin", applet)); err != nil {

@@ -9,6 +9,7 @@ import (
 	"strings"
 )
 
+// busybox is this machine's.
 const busybox = "/bin/busybox"
 
 //go:embed initramfs.sh
@@ -17,8 +18,8 @@ var initramfsScript string
 // bootModules are those that the root disk is reached with.
 var bootModules = []string{"virtio_pci", "virtio_blk"}
 
-// writeInitramfs writes what the kernel unpacks first: busybox, the modules for the disk, and the script that goes on there.
-func writeInitramfs(w io.Writer, k kernel) error {
+// writeInitramfs writes what the kernel unpacks first: a busybox for the machine, the modules for the disk, and the script that goes on there.
+func writeInitramfs(w io.Writer, k kernel, busybox string) error {
 	c := &cpio{w: w}
 	for _, dir := range []string{"bin", "dev", "proc", "sys", "root", "modules"} {
 		c.add(dir, 0o040755, nil)

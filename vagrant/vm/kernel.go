@@ -13,9 +13,6 @@ import (
 	"strings"
 )
 
-// kernelPackage is the package whose newest dependency is the kernel: 6.1 on Debian 12.
-const kernelPackage = "linux-image-cloud-amd64"
-
 // kernel is an unpacked kernel package.
 type kernel struct {
 	release string // as uname -r says it
@@ -24,7 +21,7 @@ type kernel struct {
 }
 
 // prepareKernel downloads and unpacks the kernel, unless that was done.
-func prepareKernel(ctx context.Context, dir string) (kernel, error) {
+func prepareKernel(ctx context.Context, a architecture, from archive, dir string) (kernel, error) {
 	if k, err := findKernel(dir); err == nil {
 		return k, nil
 	} else if !errors.Is(err, fs.ErrNotExist) {
@@ -37,18 +34,18 @@ func prepareKernel(ctx context.Context, dir string) (kernel, error) {
 	if err := errors.Join(os.RemoveAll(next), os.MkdirAll(next, 0o755)); err != nil {
 		return kernel{}, err
 	}
-	name, err := kernelName(ctx)
+	name, err := kernelName(ctx, a, from)
 	if err != nil {
 		// A machine that was just installed has no lists yet.
-		if _, err := output(ctx, "", "apt-get", "update", "-qq"); err != nil {
+		if err := from.update(ctx); err != nil {
 			return kernel{}, err
 		}
-		if name, err = kernelName(ctx); err != nil {
+		if name, err = kernelName(ctx, a, from); err != nil {
 			return kernel{}, err
 		}
 	}
 	fmt.Fprintln(os.Stderr, "vm: downloading", name)
-	if _, err := output(ctx, next, "apt-get", "-qq", "-o", "APT::Sandbox::User=root", "download", name); err != nil {
+	if _, err := from.call(ctx, next, "apt-get", "-qq", "-o", "APT::Sandbox::User=root", "download", name); err != nil {
 		return kernel{}, err
 	}
 	debs, err := filepath.Glob(filepath.Join(next, "*.deb"))
@@ -71,9 +68,9 @@ func prepareKernel(ctx context.Context, dir string) (kernel, error) {
 	return findKernel(dir)
 }
 
-// kernelName asks which package kernelPackage stands for today.
-func kernelName(ctx context.Context) (string, error) {
-	out, err := output(ctx, "", "apt-cache", "depends", "--important", kernelPackage)
+// kernelName asks which package the architecture's kernelPackage stands for today.
+func kernelName(ctx context.Context, a architecture, from archive) (string, error) {
+	out, err := from.call(ctx, "", "apt-cache", "depends", "--important", a.kernelPackage())
 	if err != nil {
 		return "", err
 	}
@@ -82,7 +79,7 @@ func kernelName(ctx context.Context) (string, error) {
 			return name, nil
 		}
 	}
-	return "", fmt.Errorf("apt-cache knows no kernel behind %s", kernelPackage)
+	return "", fmt.Errorf("apt-cache knows no kernel behind %s", a.kernelPackage())
 }
 
 func findKernel(dir string) (kernel, error) {
@@ -131,6 +128,11 @@ func (k kernel) modules(names ...string) ([]string, error) {
 
 // output runs a program and returns what it prints. Its error carries what it said. Directories of system programs are searched too.
 func output(ctx context.Context, dir, name string, args ...string) (string, error) {
+	return outputWith(ctx, nil, dir, name, args...)
+}
+
+// outputWith is output with more variables in the program's environment.
+func outputWith(ctx context.Context, env []string, dir, name string, args ...string) (string, error) {
 	for _, d := range []string{"/usr/sbin", "/sbin"} {
 		if _, err := exec.LookPath(name); err == nil {
 			break
@@ -141,7 +143,7 @@ func output(ctx context.Context, dir, name string, args ...string) (string, erro
 	}
 	cmd := exec.CommandContext(ctx, name, args...)
 	cmd.Dir = dir
-	cmd.Env = append(os.Environ(), "LC_ALL=C", "CGO_ENABLED=0")
+	cmd.Env = append(append(os.Environ(), "LC_ALL=C", "CGO_ENABLED=0"), env...)
 	out, err := cmd.Output()
 	if exit, ok := errors.AsType[*exec.ExitError](err); ok {
 		return "", fmt.Errorf("%s %s: %w\n%s", name, strings.Join(args, " "), err, strings.TrimSpace(string(exit.Stderr)))

@@ -8,6 +8,7 @@ import (
 	"io"
 	"os"
 	"os/exec"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -15,6 +16,7 @@ import (
 
 // machine is one run of QEMU.
 type machine struct {
+	arch        architecture
 	kernel      kernel
 	disk        string // ext4 image; stays as it is
 	initramfs   string
@@ -61,11 +63,11 @@ func (m machine) boot(ctx context.Context) (status int, err error) {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 	go m.expect(ctx, cancel)
-	cmd := exec.CommandContext(ctx, "qemu-system-x86_64",
+	args := append(slices.Clone(m.arch.machine),
 		"-nodefaults", "-no-user-config", "-display", "none", "-no-reboot",
-		"-machine", "q35", "-accel", "tcg,thread=multi", "-cpu", "max,la57=off", "-smp", "2", "-m", m.memory,
+		"-accel", "tcg,thread=multi", "-smp", "2", "-m", m.memory,
 		"-kernel", m.kernel.image, "-initrd", m.initramfs,
-		"-append", "console=ttyS0 quiet panic=-1 psi=1 random.trust_cpu=on mitigations=off",
+		"-append", "console="+m.arch.console+" quiet panic=-1 psi=1 random.trust_cpu=on mitigations=off",
 		"-serial", "file:"+m.console,
 		"-device", "virtio-serial-pci",
 		"-chardev", "stdio,id=command,signal=off", "-device", "virtconsole,chardev=command",
@@ -73,6 +75,7 @@ func (m machine) boot(ctx context.Context) (status int, err error) {
 		"-drive", "if=none,id=root,format=raw,snapshot=on,file="+m.disk, "-device", "virtio-blk-pci,drive=root",
 		"-drive", "if=none,id=payload,format=raw,readonly=on,file="+m.payload, "-device", "virtio-blk-pci,drive=payload",
 	)
+	cmd := exec.CommandContext(ctx, m.arch.qemu, args...)
 	cmd.Stdout = m.out
 	if m.interactive {
 		cmd.Stdin = os.Stdin
@@ -87,7 +90,7 @@ func (m machine) boot(ctx context.Context) (status int, err error) {
 		return statusFailed, errNoBoot
 	}
 	if err != nil {
-		return statusFailed, fmt.Errorf("qemu-system-x86_64: %w\n%s", err, strings.TrimSpace(stderr.String()))
+		return statusFailed, fmt.Errorf("%s: %w\n%s", m.arch.qemu, err, strings.TrimSpace(stderr.String()))
 	}
 	said, err := os.ReadFile(m.status)
 	if err != nil {

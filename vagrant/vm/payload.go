@@ -16,6 +16,7 @@ import (
 
 // payload is what one run brings into the machine: files, and a command for a shell.
 type payload struct {
+	arch        architecture
 	files       map[string]string // this machine's files and directories by their absolute place in the other
 	command     []string
 	env         []string
@@ -58,6 +59,10 @@ func (p *payload) tests(ctx context.Context, scratch string, packages, flags []s
 	if err != nil {
 		return err
 	}
+	overlay, err := p.arch.overlay(ctx, scratch)
+	if err != nil {
+		return err
+	}
 	var script strings.Builder
 	script.WriteString("failed=0\n")
 	for i, line := range strings.Split(strings.TrimSpace(out), "\n") {
@@ -68,7 +73,7 @@ func (p *payload) tests(ctx context.Context, scratch string, packages, flags []s
 		pkg, dir, root := fields[0], fields[1], fields[2]
 		binary := fmt.Sprintf("%d.test", i)
 		fmt.Fprintln(os.Stderr, "vm: compiling the tests of", pkg)
-		if _, err := output(ctx, "", "go", "test", "-c", "-o", filepath.Join(scratch, binary), pkg); err != nil {
+		if err := p.arch.compile(ctx, "test", append(slices.Clone(overlay), "-c", "-o", filepath.Join(scratch, binary), pkg)...); err != nil {
 			fmt.Fprintln(os.Stderr, "vm:", err)
 			fmt.Fprintf(&script, "printf 'FAIL\\t%%s [build failed]\\n' %s; failed=1\n", quote(pkg))
 			continue
