@@ -16,8 +16,13 @@ func state() State {
 	shell := &kernel.Process{Exists: true, Pid: 7, HostPid: 107, Comm: "bash", Shell: true, Cgroup: "/shell", Terminal: "pts/0"}
 	sleeper := &kernel.Process{
 		Exists: true, Pid: 9, HostPid: 109, Comm: "sleep", Cmdline: "sleep 100", Cgroup: "/demo", Pids: []int{9, 1},
-		Namespaces:   kernel.Namespaces{Net: kernel.Namespace{ID: 5, Own: true}, UTS: kernel.Namespace{ID: 6, Own: true}},
-		Capabilities: kernel.Capabilities{Effective: []string{"CAP_CHOWN"}},
+		Namespaces: kernel.Namespaces{Net: kernel.Namespace{ID: 5, Own: true}, UTS: kernel.Namespace{ID: 6, Own: true}},
+		Capabilities: kernel.Capabilities{
+			Effective: []string{"CAP_CHOWN"},
+			Bounding: []string{
+				"CAP_CHOWN", "CAP_FOWNER", "CAP_FSETID", "CAP_MKNOD", "CAP_NET_RAW", "CAP_SETFCAP", "CAP_SETGID", "CAP_SETPCAP", "CAP_SETUID",
+			},
+		},
 	}
 	return State{
 		View: &kernel.View{
@@ -167,7 +172,13 @@ func TestVerdict(t *testing.T) {
 			Status: NotYet, Check: 0, Evidence: []Evidence{{File: "/proc/9/ns/user", Want: "yes", Got: "no"}},
 		}},
 		{"what it lacks", []string{`any(processes, .comm == "sleep" && "CAP_KILL" in .capabilities.effective)`}, Verdict{
-			Status: NotYet, Check: 0, Evidence: []Evidence{{File: "/proc/9/status", Want: "some, with CAP_KILL", Got: "CAP_CHOWN"}},
+			Status: NotYet, Check: 0, Evidence: []Evidence{{File: "/proc/9/status", Want: "with CAP_KILL", Got: "CAP_CHOWN"}},
+		}},
+		{"what is too much", []string{`any(processes, .comm == "sleep" && not ("CAP_CHOWN" in .capabilities.effective))`}, Verdict{
+			Status: NotYet, Check: 0, Evidence: []Evidence{{File: "/proc/9/status", Want: "without CAP_CHOWN", Got: "CAP_CHOWN"}},
+		}},
+		{"one of many", []string{`any(processes, .comm == "sleep" && "CAP_KILL" in .capabilities.bounding)`}, Verdict{
+			Status: NotYet, Check: 0, Evidence: []Evidence{{File: "/proc/9/status", Want: "with CAP_KILL", Got: "9, without CAP_KILL"}},
 		}},
 		{"no process comes near", []string{`any(processes, .comm == "top" && .ns.net.own)`}, Verdict{
 			Status: NotYet, Check: 0, Evidence: []Evidence{{File: "/proc/*/status", Want: `one with .comm == "top"`, Got: "none of 3"}},

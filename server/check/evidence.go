@@ -3,6 +3,7 @@ package check
 import (
 	"fmt"
 	"reflect"
+	"slices"
 	"strings"
 
 	"github.com/expr-lang/expr"
@@ -199,6 +200,9 @@ func (e *Expression) evidence(in env, holds bool) []Evidence {
 				continue
 			}
 			ev.Want = phrase(f.operator, f.negated, f.say(want))
+			if f.operator == "has" {
+				ev.Got = sayList(got, want)
+			}
 		case f.negated:
 			ev.Want = "no"
 		default:
@@ -225,15 +229,29 @@ func (f fact) say(v any) string {
 
 // phrase writes what a comparison wants: "at least 5".
 func phrase(operator string, negated bool, value string) string {
+	if operator == "has" && negated {
+		return "without " + value
+	}
 	text := map[string]string{
 		"==": "", "!=": "not ", ">=": "at least ", "<=": "at most ", ">": "more than ", "<": "less than ",
 		"contains": "something with ", "startsWith": "something that begins with ", "endsWith": "something that ends with ",
-		"matches": "something like ", "in": "one of ", "has": "some, with ",
+		"matches": "something like ", "in": "one of ", "has": "with ",
 	}[operator] + value
 	if negated {
 		return "not " + text
 	}
 	return text
+}
+
+// sayList writes a list that was asked for an element. Of a long one it says only whether that is in it: forty other names would hide it.
+func sayList(list, element any) string {
+	const long = 8
+	all, ok := list.([]string)
+	one, is := element.(string)
+	if !ok || !is || len(all) <= long {
+		return say(list)
+	}
+	return fmt.Sprintf("%d, %s", len(all), phrase("has", !slices.Contains(all, one), one))
 }
 
 // file names the kernel file that the left side of a fact was read from.

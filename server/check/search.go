@@ -107,6 +107,9 @@ func (s search) of(in env, n int, term ast.Node) []Evidence {
 		case c.right != nil:
 			if want, ok := s.first(in, fmt.Sprintf("map(%s, (%s))", those, c.right)); ok {
 				e.Want = phrase(c.operator, negated, say(want))
+				if c.operator == "has" {
+					e.Got = sayList(got, want)
+				}
 			}
 		case negated:
 			e.Want = "no"
