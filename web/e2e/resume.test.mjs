@@ -42,6 +42,22 @@ const type = async (text) => {
   await page.keyboard.type(text);
 };
 
+test("a lesson that is loaded again, or come back to, is where it was left", async () => {
+  const exercise = page.locator("#exercise-limit-memory");
+  const top = () => exercise.evaluate((e) => e.getBoundingClientRect().top);
+  await exercise.evaluate((e) => e.scrollIntoView({ block: "start", behavior: "instant" }));
+  const was = await top();
+  const there = async () => Math.abs((await top()) - was) < 3;
+  const off = async () => `the exercise is at ${was} again; it is at ${await top()}`;
+  await page.reload();
+  await until(there, off);
+  await page.goto(`${fake.url}/`);
+  await page.goBack();
+  await until(there, off);
+  await page.goto(`${fake.url}/lessons/control-groups`);
+  assert.ok(!(await there()), "who opens it anew begins at the top");
+});
+
 test("output goes on where it was cut, without a byte lost or doubled", async () => {
   await type("echo before\r");
   await shows("before");

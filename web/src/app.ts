@@ -9,6 +9,7 @@ import { Exercises } from "./exercises.ts";
 import { fillKeyRow } from "./key-row.ts";
 import { LabSocket } from "./lab-socket.ts";
 import { bindMenus } from "./menus.ts";
+import { keepPlace } from "./place.ts";
 import type { Start } from "./protocol.ts";
 import { Questions } from "./questions.ts";
 import { Regions } from "./regions.ts";
@@ -78,6 +79,7 @@ const exercises = new Exercises(lesson, lab, start.passed ?? [], {
   },
 });
 const questions = new Questions(lesson, lab, start.quizzes ?? {}, page);
+keepPlace(paper);
 
 const first = start.terminals[0] ?? "one";
 bindBlocks(

@@ -1,6 +1,7 @@
 import { decorate } from "./blocks.ts";
-import { all, el, find, glow, icon } from "./dom.ts";
+import { el, find, glow, icon } from "./dom.ts";
 import type { LabSocket } from "./lab-socket.ts";
+import { parts } from "./place.ts";
 import type { LessonEvent, Start } from "./protocol.ts";
 
 interface Wishes {
@@ -136,11 +137,6 @@ export class Edition {
     this.#notice.hidden = said.length === 0;
     this.#notice.replaceChildren(...said);
   }
-}
-
-/** parts are what is exchanged as a whole: the steps, the blocks in them, and what stands beside the steps. */
-function parts(paper: Element): Element[] {
-  return all(":scope > *, :scope > section.step > *", paper);
 }
 
 /** anchor remembers what stands at the top of the view, and returns a function that brings it there again. */
