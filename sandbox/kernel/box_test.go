@@ -208,6 +208,9 @@ func (b *box) group(controller, name string) string {
 	b.t.Helper()
 	for _, h := range b.source.Hierarchies {
 		if slices.Contains(h.Controllers, controller) {
+			if h.Version == 2 {
+				b.distribute(h, controller)
+			}
 			dir := filepath.Join(h.Inner, name)
 			if err := os.MkdirAll(dir, 0o755); err != nil {
 				b.t.Fatal(err)
@@ -217,6 +220,27 @@ func (b *box) group(controller, name string) string {
 	}
 	cannot(b.t, "no controller "+controller)
 	return ""
+}
+
+// distribute gives groups in the box a controller of version 2, which they have only if no process is beside them (cgroups(7), "no internal
+// processes").
+func (b *box) distribute(h Hierarchy, controller string) {
+	b.t.Helper()
+	control := filepath.Join(h.Inner, "cgroup.subtree_control")
+	if on, err := os.ReadFile(control); err != nil || slices.Contains(strings.Fields(string(on)), controller) {
+		return
+	}
+	init := filepath.Join(h.Inner, "init")
+	if err := os.MkdirAll(init, 0o755); err != nil {
+		b.t.Fatal(err)
+	}
+	eventually(b.t, "the controller "+controller+" in "+h.Inner, func() bool {
+		pids, _ := os.ReadFile(filepath.Join(h.Inner, "cgroup.procs"))
+		for _, pid := range strings.Fields(string(pids)) {
+			_ = os.WriteFile(filepath.Join(init, "cgroup.procs"), []byte(pid), 0) // it may have ended
+		}
+		return os.WriteFile(control, []byte("+"+controller), 0) == nil
+	})
 }
 
 func (b *box) open() *Reader {

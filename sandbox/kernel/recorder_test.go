@@ -236,8 +236,14 @@ func TestBurst(t *testing.T) {
 	eventually(t, "a burst in one line", func() bool { return r.told(`^\d+ processes came and went`) })
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if len(r.life) > maxLives || len(r.events) > 200 {
-		t.Errorf("%d lives, %d events", len(r.life), len(r.events))
+	if len(r.life) > maxLives {
+		t.Errorf("%d lives", len(r.life))
+	}
+	lines := map[time.Time]int{} // of each look
+	for _, e := range r.events {
+		if lines[e.At]++; lines[e.At] > 4*burst {
+			t.Fatalf("%d lines and more of one look", lines[e.At])
+		}
 	}
 }
 

@@ -3,6 +3,7 @@ package kernel
 import (
 	"context"
 	"errors"
+	"fmt"
 	"math/rand/v2"
 	"os"
 	"path/filepath"
@@ -311,8 +312,30 @@ func TestFileCapabilities(t *testing.T) {
 	}
 }
 
+// withAttributes has the box's /mnt keep extended attributes: a tmpfs has user.* from Linux 6.6 on.
+func (b *box) withAttributes() {
+	b.t.Helper()
+	err := unix.Setxattr(fmt.Sprintf("/proc/%d/root/mnt", b.source.Init), "user.glassbox", nil, 0)
+	if !errors.Is(err, unix.EOPNOTSUPP) {
+		return
+	}
+	if err := os.MkdirAll("/var/tmp", 0o777|os.ModeSticky); err != nil {
+		b.t.Fatal(err)
+	}
+	dir, err := os.MkdirTemp("/var/tmp", "glassbox-test-")
+	if err != nil {
+		b.t.Fatal(err)
+	}
+	b.t.Cleanup(func() { os.RemoveAll(dir) })
+	if err := os.Chown(dir, firstUID, firstUID); err != nil {
+		b.t.Fatal(err)
+	}
+	b.run("mount --bind " + dir + " /mnt")
+}
+
 func TestOverlay(t *testing.T) {
 	b := start(t)
+	b.withAttributes()
 	b.run(`cd /mnt; mkdir lo lo2 hi wrk merged; touch lo/gone; mkdir lo/dir; touch lo/dir/x
 		mount -t overlay overlay -o lowerdir=/mnt/lo:/mnt/lo2,upperdir=/mnt/hi,workdir=/mnt/wrk,userxattr /mnt/merged
 		rm merged/gone; rm -r merged/dir; mkdir merged/dir`)
