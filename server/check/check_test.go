@@ -174,6 +174,9 @@ func TestVerdict(t *testing.T) {
 		{"what it lacks", []string{`any(processes, .comm == "sleep" && "CAP_KILL" in .capabilities.effective)`}, Verdict{
 			Status: NotYet, Check: 0, Evidence: []Evidence{{File: "/proc/9/status", Want: "with CAP_KILL", Got: "CAP_CHOWN"}},
 		}},
+		{"a search within", []string{`any(processes, .comm == "sleep" && any(.capabilities.bounding, # == "CAP_KILL"))`}, Verdict{
+			Status: NotYet, Check: 0, Evidence: []Evidence{{File: "/proc/9/status", Want: "yes", Got: "no"}},
+		}},
 		{"what is too much", []string{`any(processes, .comm == "sleep" && not ("CAP_CHOWN" in .capabilities.effective))`}, Verdict{
 			Status: NotYet, Check: 0, Evidence: []Evidence{{File: "/proc/9/status", Want: "without CAP_CHOWN", Got: "CAP_CHOWN"}},
 		}},

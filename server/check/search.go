@@ -118,6 +118,9 @@ func (s search) of(in env, n int, term ast.Node) []Evidence {
 		}
 	} else if got, ok := s.first(in, fmt.Sprintf("map(%s, (%s))", those, term)); ok {
 		e.Got = say(got)
+		if is, ok := got.(bool); ok {
+			e.Want = say(!is) // a search within the search: as an expression it says nothing to who has not written it
+		}
 	}
 	fields := fieldsIn(c.left)
 	if c.left == nil {
