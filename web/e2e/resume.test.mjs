@@ -374,6 +374,8 @@ test("wipe asks first, and says what is lost", async () => {
   assert.match(await dialog.innerText(), /passed exercises/);
   await page.keyboard.press("Escape");
   assert.deepEqual(fake.posts, []);
+  const focused = () => page.evaluate(() => document.activeElement.matches("#box summary"));
+  await until(focused, "the focus is where the menu is");
   await page.click("#box summary");
   await page.click("[data-verb=wipe]");
   await dialog.locator("[value=yes]").click();

@@ -276,6 +276,12 @@ function confirm(ask: Ask): Promise<boolean> {
   dialog.returnValue = "";
   dialog.showModal();
   return new Promise((resolve) => {
-    dialog.addEventListener("close", () => resolve(dialog.returnValue === "yes"), { once: true });
+    const closed = (): void => {
+      // What was pressed is in a menu that has closed, and cannot have the focus back.
+      const at = document.activeElement;
+      if (!at || at === document.body || !at.checkVisibility()) find("#box summary").focus();
+      resolve(dialog.returnValue === "yes");
+    };
+    dialog.addEventListener("close", closed, { once: true });
   });
 }
