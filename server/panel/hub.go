@@ -40,8 +40,8 @@ type Hub struct {
 	last    moment
 	wanted  []Panel        // the last time that somebody asked what to read
 	due     bool           // there is something to show in the same View: another viewer, or a command
-	base    moment         // before the last command; before the first one, what was seen first
-	before  map[string]any // readings of base, as JSON has them, made when they are needed
+	base    moment         // before the last command; before the first one, what was seen last
+	before  map[string]any // readings of base, as JSON has them, made when they are needed; nil before the first command
 }
 
 // moment is a View with the process that was in front.
@@ -54,7 +54,7 @@ type moment struct {
 func NewHub(options Options) *Hub {
 	h := &Hub{
 		options: options, panels: map[string]Panel{},
-		viewers: map[*Viewer]bool{}, latest: map[string]*Reading{}, version: map[string]int{}, before: map[string]any{},
+		viewers: map[*Viewer]bool{}, latest: map[string]*Reading{}, version: map[string]int{},
 	}
 	for _, p := range All() {
 		h.panels[p.Name()] = p
@@ -105,8 +105,8 @@ func (h *Hub) Show(v *kernel.View) {
 	now := moment{v, frontOf(v, group)}
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	if h.base.view == nil {
-		h.base = now
+	if h.before == nil || h.base.view == nil {
+		h.base = now // what the box does while it gets its shells is nobody's doing
 	}
 	h.last = now
 	if v.Unchanged && !h.due {
@@ -153,6 +153,9 @@ func (h *Hub) read(p Panel, now moment) error {
 // compare notes what in a reading differs from what there was at the last command. Where that was not read, because nobody watched the
 // panel, it is compared with the first reading after it.
 func (h *Hub) compare(p Panel, r *Reading) error {
+	if h.before == nil {
+		return nil
+	}
 	before, ok := h.before[r.Panel]
 	if !ok {
 		raw := r.Reading

@@ -156,6 +156,7 @@ func TestSlowViewerGetsTheLatest(t *testing.T) {
 	slow, other := h.Look(), h.Look()
 	slow.Watch([]string{"memory", "no-such-panel"})
 	other.Watch([]string{"memory"})
+	h.Mark()
 	for second := range 10 {
 		show(h, at(second, func(v *kernel.View) { v.Cgroups[1].MemoryCurrent = second }))
 	}
@@ -239,10 +240,14 @@ func TestChangedSinceTheLastCommand(t *testing.T) {
 		}
 		return readings[0].Changed
 	}
-	show(h, at(0, nil))
-	if got := changed(); got != nil {
-		t.Errorf("at first: %v", got)
+	for second := range 3 {
+		show(h, at(second, limit(4096+second)))
+		if got := changed(); got != nil {
+			t.Errorf("before the first command: %v", got)
+		}
 	}
+	show(h, at(2, nil))
+	v.Take()
 	h.Mark()
 	want := []string{"groups./demo.memory_max"}
 	show(h, at(3, limit(5000)))

@@ -3,6 +3,7 @@
 # its parts are built before (make build).
 #
 #   vagrant/vm/run.sh [tests|verify]     one half of it
+#   vagrant/vm/run.sh tests PACKAGE …    the tests of these packages only, such as ./server/...
 #   vagrant/vm/run.sh verify LESSON …    these lessons only, be it for hours
 #   ARCH=arm64 vagrant/vm/run.sh …       the same on an emulated arm64 machine; `make install-arm64` installs what it takes
 set -eu
@@ -63,6 +64,16 @@ packages="./sandbox ./sandbox/cgroup ./sandbox/doctor ./sandbox/kmsg ./sandbox/n
 if [ "$arch" = amd64 ]; then packages="$packages ./sandbox/enginetest"; fi
 
 status=0
+if [ "$half" = tests ] && [ $# -gt 0 ]; then
+	# Tests of package kernel make a box by themselves, with this machine's shell and util-linux, on a /mnt.
+	mnt=$(mktemp -d)
+	trap 'rm -rf "$layers" "$mnt"' EXIT
+	touch "$mnt/.keep"
+	# shellcheck disable=SC2046,SC2086
+	"$vm" test --arch "$arch" --timeout 6h --env GLASSBOX_EMULATED=1 --put /bin/bash --put /bin/bash:/bin/sh --put /usr/bin/unshare --put "$mnt":/mnt $bring \
+		$(go list -f '{{if or .TestGoFiles .XTestGoFiles}}{{.ImportPath}}{{end}}' "$@") || status=$?
+	exit "$status"
+fi
 if [ "$half" != verify ]; then
 	# shellcheck disable=SC2086 # the flags are words
 	"$vm" test --arch "$arch" --env GLASSBOX_REQUIRE="${GLASSBOX_REQUIRE:-}" --env GLASSBOX_EMULATED=1 $bring $packages || status=$?
