@@ -46,23 +46,57 @@ func Names() []string {
 const Timeline = "timeline"
 
 // frontOf finds the process in the foreground of the terminal whose foreground process group is given by its host pid, as
-// TIOCGPGRP tells it (ioctl_tty(2)); else the foreground of the first shell; else PID 1, since a sandbox has nothing else then.
+// TIOCGPGRP tells it (ioctl_tty(2)); else the foreground of the first shell; else PID 1, since a sandbox has nothing else then. Where
+// that is an engine's client, it is whom the client has on the terminal in the container.
 func frontOf(v *kernel.View, group int) *kernel.Process {
-	if p := byHostPid(v, group); p != nil {
-		return p
-	}
-	for _, p := range v.Processes {
-		if p.Shell {
-			if f := byHostPid(v, p.Foreground); f != nil {
-				return f
-			}
-			return p
+	front := byHostPid(v, group)
+	if front == nil {
+		front = &kernel.Process{}
+		if v.Init != nil {
+			front = v.Init
+		}
+		if i := slices.IndexFunc(v.Processes, func(p *kernel.Process) bool { return p.Shell }); i >= 0 {
+			front = foreground(v, v.Processes[i])
 		}
 	}
-	if v.Init != nil {
-		return v.Init
+	if p := behind(v, front); p != nil {
+		return p
 	}
-	return &kernel.Process{}
+	return front
+}
+
+// foreground is who is in the foreground of a process's terminal: itself, where that is not known.
+func foreground(v *kernel.View, p *kernel.Process) *kernel.Process {
+	if f := byHostPid(v, p.Foreground); f != nil {
+		return f
+	}
+	return p
+}
+
+// clients of the engine hand a terminal on to a container, by their names in /proc/PID/comm.
+var clients = []string{"podman", "docker-compose"}
+
+// behind finds who is in the foreground of the terminal in a container that a client of the engine's shows; nil where there is none, or p is no
+// client. The two know each other by a socket alone. But the engine starts a monitor (conmon) for each container, and for each program that
+// is sent into one, which is the parent of what runs in there: the client's is the first that began after the client.
+func behind(v *kernel.View, client *kernel.Process) *kernel.Process {
+	if !slices.Contains(clients, client.Comm) {
+		return nil
+	}
+	var first, found *kernel.Process
+	for _, p := range v.Processes {
+		monitor := byHostPid(v, p.HostPpid)
+		if p.Foreground <= 0 || monitor == nil || monitor.Comm != "conmon" || monitor.Started.Before(client.Started) {
+			continue
+		}
+		if first == nil || monitor.Started.Before(first.Started) {
+			first, found = monitor, p
+		}
+	}
+	if found == nil {
+		return nil
+	}
+	return foreground(v, found)
 }
 
 func byHostPid(v *kernel.View, pid int) *kernel.Process {

@@ -56,6 +56,22 @@ func TestFront(t *testing.T) {
 			}
 		})
 	}
+	// Two containers, each on a terminal of its own, and one that was started before both.
+	process := func(pid, parent int, comm string, started int64, foreground int) *kernel.Process {
+		return &kernel.Process{Exists: true, Pid: pid, HostPid: 100 + pid, HostPpid: 100 + parent, Comm: comm, Started: time.Unix(started, 0), Foreground: foreground}
+	}
+	v.Processes = append(
+		v.Processes,
+		process(20, 1, "conmon", 5, -1), process(21, 20, "bash", 5, 121),
+		process(30, 7, "podman", 10, 130), process(31, 1, "conmon", 11, -1), process(32, 31, "sh", 11, 133), process(33, 32, "capsh", 12, 133),
+		process(40, 7, "podman", 20, 140), process(41, 1, "conmon", 20, -1), process(42, 41, "bash", 20, 142), process(43, 41, "nginx", 20, -1),
+		process(50, 7, "podman", 30, 150),
+	)
+	for group, want := range map[int]int{130: 33, 140: 42, 150: 50, 142: 42} {
+		if got := frontOf(v, group).Pid; got != want {
+			t.Errorf("where group %d is in front: got pid %d, want %d", group, got, want)
+		}
+	}
 	if got := frontOf(&kernel.View{}, 0); got == nil {
 		t.Error("an empty sandbox: got nil")
 	}
