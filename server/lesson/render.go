@@ -1,8 +1,10 @@
 package lesson
 
 import (
+	"bytes"
 	"html/template"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/yuin/goldmark/ast"
 	extast "github.com/yuin/goldmark/extension/ast"
@@ -20,11 +22,35 @@ func (r *nodeRenderer) RegisterFuncs(reg renderer.NodeRendererFuncRegisterer) {
 	reg.Register(ast.KindRawHTML, r.rawHTML)
 	reg.Register(ast.KindFencedCodeBlock, r.code)
 	reg.Register(ast.KindCodeBlock, r.code)
+	reg.Register(ast.KindCodeSpan, r.codeSpan)
 	reg.Register(ast.KindParagraph, r.paragraph)
 	reg.Register(ast.KindImage, r.image)
 	reg.Register(ast.KindLink, r.link)
 	reg.Register(ast.KindAutoLink, r.autoLink)
 	reg.Register(extast.KindTable, r.table)
+}
+
+// oneWord is the length, in characters, up to which code in a text is kept on one line. A browser breaks a line after each hyphen, and
+// what stands there of --privileged is then another word.
+const oneWord = 24
+
+// codeSpan writes code in a text.
+func (r *nodeRenderer) codeSpan(w util.BufWriter, src []byte, n ast.Node, entering bool) (ast.WalkStatus, error) {
+	if !entering {
+		_, _ = w.WriteString("</code>")
+		return ast.WalkContinue, nil
+	}
+	var text []byte
+	for c := n.FirstChild(); c != nil; c = c.NextSibling() {
+		text = append(text, bytes.ReplaceAll(c.(*ast.Text).Segment.Value(src), []byte("\n"), []byte(" "))...)
+	}
+	tag := "<code>"
+	if utf8.RuneCount(text) <= oneWord && bytes.Contains(text, []byte("-")) {
+		tag = `<code class="one-word">`
+	}
+	_, _ = w.WriteString(tag)
+	_, _ = w.Write(util.EscapeHTML(text))
+	return ast.WalkSkipChildren, nil
 }
 
 // htmlBlock shows an author's HTML as text; comments are left out.
