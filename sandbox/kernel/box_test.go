@@ -236,7 +236,7 @@ func (b *box) distribute(h Hierarchy, controller string) {
 	}
 	eventually(b.t, "the controller "+controller+" in "+h.Inner, func() bool {
 		pids, _ := os.ReadFile(filepath.Join(h.Inner, "cgroup.procs"))
-		for _, pid := range strings.Fields(string(pids)) {
+		for pid := range strings.FieldsSeq(string(pids)) {
 			_ = os.WriteFile(filepath.Join(init, "cgroup.procs"), []byte(pid), 0) // it may have ended
 		}
 		return os.WriteFile(control, []byte("+"+controller), 0) == nil
