@@ -106,11 +106,12 @@ test("control groups, as on the slide: the shell is killed, and the page knows",
   );
   assert.equal(await memory.locator("[data-fact=oom] [data-changed]").count(), 1, "what has changed is marked");
 
-  await run(page, "dmesg");
-  await shows(page, "two", "Memory cgroup out of memory: Killed process");
+  // The lab hands the kernel's lines over a moment after the kernel wrote them, to the panel and to dmesg alike.
   const log = page.locator(".panel-log");
   await log.scrollIntoViewIfNeeded();
-  await until(async () => /Killed process/.test(await log.innerText()), "the kernel log's panel has the line too");
+  await until(async () => /Killed process/.test(await log.innerText()), "the kernel log's panel has the line");
+  await run(page, "dmesg");
+  await shows(page, "two", "Memory cgroup out of memory: Killed process");
   const row = page.locator(".panel-cgroups tr", { hasText: "demo" });
   await row.scrollIntoViewIfNeeded();
   await until(async () => Number(await row.locator(".refusals").innerText()) >= 1, "the tree of groups shows the kill");
