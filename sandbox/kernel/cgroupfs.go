@@ -304,20 +304,20 @@ func (r *Reader) readGroup(h *hierarchy, g *Cgroup, buf *[]byte) error {
 			return &Error{Op: "open", Path: dir, Err: err}
 		}
 		n, err := r.readFiles(h, g, group, buf)
+		if err != nil {
+			r.kept.drop(dir, group)
+			return err
+		}
 		if before && n == 0 {
-			r.kept.drop(dir) // it was removed; there may be another of its name
-			if err == nil {
-				continue
-			}
+			r.kept.drop(dir, group) // it was removed; there may be another of its name
+			continue
 		}
 		r.kept.keep(dir, group)
-		if err == nil {
-			g.Exists = true
-			if h.Version == 1 {
-				g.Controllers = append(g.Controllers, h.Controllers...)
-			}
+		g.Exists = true
+		if h.Version == 1 {
+			g.Controllers = append(g.Controllers, h.Controllers...)
 		}
-		return err
+		return nil
 	}
 }
 

@@ -50,21 +50,19 @@ func (k *kept) keep(dir string, g *keptGroup) {
 	}
 }
 
-// drop closes a group. mu is held.
-func (k *kept) drop(dir string) {
-	if g := k.groups[dir]; g != nil {
-		g.close()
-		delete(k.groups, dir)
-	}
+// drop closes a group, be it kept or not. mu is held.
+func (k *kept) drop(dir string, g *keptGroup) {
+	g.close()
+	delete(k.groups, dir)
 }
 
 // dropAll closes those groups that are not wanted.
 func (k *kept) dropAll(unless func(dir string) bool) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	for dir := range k.groups {
+	for dir, g := range k.groups {
 		if !unless(dir) {
-			k.drop(dir)
+			k.drop(dir, g)
 		}
 	}
 }
@@ -79,7 +77,7 @@ func (g *keptGroup) close() {
 // read reads a file of the group as record does, and leaves it open.
 func (g *keptGroup) read(name string, buf *[]byte) ([]byte, error) {
 	if f := g.files[name]; f != nil {
-		b, err := again(f, buf)
+		b, err := again(int(f.Fd()), buf)
 		if !errors.Is(err, unix.ENODEV) {
 			return b, err
 		}
@@ -91,29 +89,11 @@ func (g *keptGroup) read(name string, buf *[]byte) ([]byte, error) {
 		return nil, err
 	}
 	f := os.NewFile(uintptr(fd), name)
-	b, err := again(f, buf)
+	b, err := again(int(f.Fd()), buf)
 	if err != nil {
 		f.Close()
 		return nil, err
 	}
 	g.files[name] = f
 	return b, nil
-}
-
-// again reads an open file from its start: all of it, as the kernel makes it anew for each reading from there (fs/seq_file.c).
-func again(f *os.File, buf *[]byte) ([]byte, error) {
-	for {
-		n, err := unix.Pread(int(f.Fd()), *buf, 0)
-		switch {
-		case errors.Is(err, unix.EINTR):
-		case err != nil:
-			return nil, err
-		case n < len(*buf):
-			return (*buf)[:n], nil
-		case n >= maxFile:
-			return nil, errTooLarge
-		default:
-			*buf = make([]byte, 2*len(*buf))
-		}
-	}
 }

@@ -104,8 +104,32 @@ func TestReadAgain(t *testing.T) {
 	defer f.Close()
 	buf := make([]byte, 16)
 	for range 2 {
-		if b, err := again(f, &buf); err != nil || !bytes.Equal(b, want) {
+		if b, err := again(int(f.Fd()), &buf); err != nil || !bytes.Equal(b, want) {
 			t.Errorf("%d bytes of %d: %v", len(b), len(want), err)
 		}
 	}
+}
+
+// A group of which a file cannot be read is opened anew for the next reading.
+func TestKeptFails(t *testing.T) {
+	b := start(t)
+	r := b.open()
+	if _, err := r.Read(t.Context(), WantCgroups); err != nil {
+		t.Fatal(err)
+	}
+	for _, g := range r.kept.groups {
+		for _, f := range g.files {
+			f.Close()
+		}
+	}
+	if _, err := r.Read(t.Context(), WantCgroups); err == nil {
+		t.Fatal("files that are closed were read")
+	}
+	var err error
+	for range b.source.Hierarchies { // the files of each fail once
+		if _, err = r.Read(t.Context(), WantCgroups); err == nil {
+			return
+		}
+	}
+	t.Error(err)
 }

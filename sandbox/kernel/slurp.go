@@ -28,13 +28,7 @@ var errTooLarge = errors.New("longer than 4 MiB")
 // slurp reads a whole file of the kernel's. It is os.ReadFile without the poller and the stat, which cost more than the read.
 // Files in procfs and cgroupfs tell their end by a read of no bytes, and may give less than was asked for before it. What it
 // returns is good until buf is used again.
-func slurp(dir int, name string, buf *[]byte) ([]byte, error) { return read(dir, name, buf, false) }
-
-// record is slurp for a file that the kernel writes as one record (single_open, or a cgroup's file): what does not fill the
-// buffer is all there is (fs/seq_file.c), and the read that would tell the end is saved.
-func record(dir int, name string, buf *[]byte) ([]byte, error) { return read(dir, name, buf, true) }
-
-func read(dir int, name string, buf *[]byte, single bool) ([]byte, error) {
+func slurp(dir int, name string, buf *[]byte) ([]byte, error) {
 	fd, err := openat(dir, name, unix.O_RDONLY|unix.O_CLOEXEC|unix.O_NOCTTY)
 	if err != nil {
 		return nil, err
@@ -60,8 +54,34 @@ func read(dir int, name string, buf *[]byte, single bool) ([]byte, error) {
 			return b[:n], nil
 		}
 		n += m
-		if single && n < len(b) {
-			return b[:n], nil
+	}
+}
+
+// record is slurp for a file that the kernel writes as one record (single_open, or a cgroup's file), see again.
+func record(dir int, name string, buf *[]byte) ([]byte, error) {
+	fd, err := openat(dir, name, unix.O_RDONLY|unix.O_CLOEXEC|unix.O_NOCTTY)
+	if err != nil {
+		return nil, err
+	}
+	defer unix.Close(fd)
+	return again(fd, buf)
+}
+
+// again reads such a file from its start, for which the kernel makes it anew. What does not fill the buffer is all there is (fs/seq_file.c),
+// and the read that would tell the end is saved.
+func again(fd int, buf *[]byte) ([]byte, error) {
+	for {
+		n, err := unix.Pread(fd, *buf, 0)
+		switch {
+		case errors.Is(err, unix.EINTR):
+		case err != nil:
+			return nil, err
+		case n < len(*buf):
+			return (*buf)[:n], nil
+		case n >= maxFile:
+			return nil, errTooLarge
+		default:
+			*buf = make([]byte, 2*len(*buf))
 		}
 	}
 }
