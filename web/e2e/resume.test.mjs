@@ -395,6 +395,28 @@ test("a verdict appears in the page by itself, once", async () => {
   );
 });
 
+const wrong = { type: "prediction", predict: "who-dies", value: "0", outcome: "wrong", got: "2" };
+
+test("a prediction marks what was said and what the kernel showed, again after a reload", async () => {
+  const choices = page.locator("[data-predict=who-dies] .choice");
+  const outcomes = () =>
+    choices.evaluateAll((all) => all.map((c) => c.querySelector(".choice-outcome")?.innerText ?? ""));
+  const marks = async (want) =>
+    until(
+      async () => JSON.stringify(await outcomes()) === JSON.stringify(want),
+      async () => `the choices are marked ${want}; they are marked ${await outcomes()}`,
+    );
+  fake.tell(wrong);
+  await marks(["your prediction", "", "what the kernel showed"]);
+  await page.reload();
+  await shows("root@teal-otter");
+  fake.tell(wrong);
+  await marks(["your prediction", "", "what the kernel showed"]);
+  assert.ok(await choices.nth(0).locator("input").isChecked());
+  fake.tell({ ...wrong, value: "2", outcome: "right" });
+  await marks(["", "", "your prediction, and what the kernel showed"]);
+});
+
 test("nothing to complain of for a screen reader, light or dark", async () => {
   const axe = await readFile(new URL("../node_modules/axe-core/axe.min.js", import.meta.url), "utf8");
   for (const colorScheme of ["light", "dark"]) {
@@ -409,6 +431,8 @@ test("nothing to complain of for a screen reader, light or dark", async () => {
           async () => (await page.locator(".panel[data-waiting]:visible").count()) <= 6,
           "the panels in sight are drawn",
         );
+        fake.tell(wrong);
+        await until(async () => (await page.locator(".choice-outcome").count()) === 2, "the prediction is marked");
       }
       await page.evaluate(axe);
       const found = await page.evaluate(() => window.axe.run());

@@ -94,6 +94,20 @@ const scenes = {
       await page.evaluate(() => document.querySelector("[data-predict] button.answer")?.click());
     },
   },
+  prediction: {
+    path: lesson,
+    async act(page) {
+      fake.tell({
+        type: "prediction",
+        predict: "who-dies",
+        value: "0",
+        outcome: "wrong",
+        got: "2",
+        because: "A fork costs memory *in the shell's group*.",
+      });
+      await page.evaluate(() => document.querySelector("[data-predict]")?.scrollIntoView({ block: "start" }));
+    },
+  },
   menu: {
     path: lesson,
     act: (page) => page.click("#box summary"),

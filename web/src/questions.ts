@@ -81,6 +81,7 @@ export class Questions {
     }
     const right = event.outcome === "right";
     question.mark(event.outcome, right ? "as you said" : "otherwise");
+    question.compare(event.value, event.got);
     const got = event.got ? ` It was: ${question.wordsOf(event.got)}` : "";
     question.because(
       right ? "The kernel did as you said." : `The kernel did otherwise.${got}`,
@@ -144,6 +145,19 @@ class Question {
     for (const input of all<HTMLInputElement>("input", this.#form)) {
       if (input.type === "number") input.value = value;
       else input.checked = input.value === value;
+    }
+  }
+
+  /** compare says on the choices which one was predicted, and which one the kernel has shown. */
+  compare(predicted: string | undefined, shown: string | undefined): void {
+    for (const choice of all(".choice", this.#form)) {
+      const said = choice.dataset.choice === predicted;
+      const is = choice.dataset.choice === shown;
+      choice.querySelector(".choice-outcome")?.remove();
+      choice.toggleAttribute("data-shown", is);
+      if (!said && !is) continue;
+      const words = [said ? "your prediction" : "", is ? "what the kernel showed" : ""].filter(Boolean).join(", and ");
+      choice.append(el("span", { class: "choice-outcome" }, icon(is ? "tick" : "refused"), words));
     }
   }
 
