@@ -2,7 +2,6 @@ import { el, find, icon, setText } from "./dom.ts";
 import type { LabSocket } from "./lab-socket.ts";
 import { Making } from "./making.ts";
 import type { BoxEvent, Task } from "./protocol.ts";
-import type { Connection } from "./reconnecting.ts";
 import type { Terminals } from "./terminals.ts";
 
 interface Page {
@@ -20,7 +19,7 @@ export class Box {
   readonly #making = new Making();
   readonly #makingAbove = new Making();
   #event: BoxEvent = { type: "box", state: "building" };
-  #connection: Connection = "connecting";
+  #lost = false; // until a connection that is tried again is there
   #id: string | undefined;
   #late: ReturnType<typeof setTimeout> | undefined;
 
@@ -32,7 +31,7 @@ export class Box {
     this.#page = page;
     lab.on("box", (event) => this.#changed(event));
     lab.onConnection((now) => {
-      this.#connection = now;
+      if (now !== "connecting") this.#lost = now !== "open";
       this.#draw();
     });
     for (const verb of ["shell", "restart", "wipe"] as const) {
@@ -119,10 +118,6 @@ export class Box {
   /** tasks are what the lab does for a box that waits, as far as it tells. */
   get #tasks(): readonly Task[] {
     return this.#event.state === "waiting" && !this.#lost ? (this.#event.tasks ?? []) : [];
-  }
-
-  get #lost(): boolean {
-    return this.#connection === "waiting" || this.#connection === "gone";
   }
 
   #drawOverlay(): void {
