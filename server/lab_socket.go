@@ -7,6 +7,7 @@ import (
 
 	"github.com/gorilla/websocket"
 
+	"glassbox/server/check"
 	"glassbox/server/panel"
 )
 
@@ -62,6 +63,12 @@ func (s *Server) serveLab(w http.ResponseWriter, r *http.Request) error {
 // greet tells a page what the visitor has done.
 func (s *seat) greet(l *lab, w *lessonWork) {
 	l.tell(progressSlot, progressOf(s.edition.Load().Page, w))
+	for _, e := range s.edition.Load().Exercises() {
+		if w.passed(e.ID) {
+			v := check.Verdict{Status: check.Passed, Evidence: w.Exercises[e.ID].Evidence}
+			l.tell(verdictSlot+e.ID, verdictOf(e, v, "earlier"))
+		}
+	}
 	for _, q := range s.edition.Load().Predictions() {
 		if x := w.Predictions[q.ID]; x != nil {
 			l.tell(predictSlot+q.ID, predictionOf(q, x))

@@ -417,7 +417,7 @@ func TestProgressSurvivesTheServer(t *testing.T) {
 	lab := b.lab("one")
 	limit := limitOf(t, b.get("/lessons/one"))
 	w.last().demo(t, limit)
-	lab.hear("verdict")
+	evidence := lab.hear("verdict")["evidence"]
 	cookie := cookieOf(b)
 	if err := first.server.Close(t.Context()); err != nil {
 		t.Fatal(err)
@@ -440,6 +440,19 @@ func TestProgressSurvivesTheServer(t *testing.T) {
 	}
 	if !strings.Contains(page, `"passed":["first"]`) {
 		t.Error("the exercise is not passed any more")
+	}
+	again.http.Jar = b.http.Jar
+	if m := again.socket("/ws/lab?lesson=one").hear("verdict"); m["by"] != "earlier" || !cmp.Equal(m["evidence"], evidence) {
+		t.Errorf("by what it was passed: %v, want %v", m, evidence)
+	}
+	lab = again.lab("one") // whose new box has no group
+	lab.say(`{"type":"check","exercise":"first"}`)
+	m := lab.hear("verdict")
+	for m["by"] != "button" {
+		m = lab.hear("verdict")
+	}
+	if m["status"] != "passed" || !cmp.Equal(m["evidence"], evidence) {
+		t.Errorf("asked again: %v, want %v", m, evidence)
 	}
 }
 

@@ -9,9 +9,11 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"slices"
 	"sync"
 	"time"
 
+	"glassbox/server/check"
 	"glassbox/server/lesson"
 )
 
@@ -46,12 +48,28 @@ type predictionWork struct {
 type exerciseWork struct {
 	// Passed is when it was passed; the zero time if it was not. What is passed stays passed.
 	Passed time.Time `json:"passed,omitzero"`
+	// Evidence is what it was passed by. Verdicts bound how much that is, and clipped how long.
+	Evidence []check.Evidence `json:"evidence,omitempty"`
 	// Checks counts how often the visitor asked and had not passed.
 	Checks int `json:"checks,omitempty"`
 	// Hints is how many hints were shown.
 	Hints int `json:"hints,omitempty"`
 	// Solution tells that the solution was shown.
 	Solution bool `json:"solution,omitempty"`
+}
+
+// clipped is evidence with the beginning of what is long: it is kept in a file, and its words are a learner's.
+func clipped(evidence []check.Evidence) []check.Evidence {
+	const most = 200 // letters
+	out := slices.Clone(evidence)
+	for i := range out {
+		for _, text := range []*string{&out[i].File, &out[i].Want, &out[i].Got} {
+			if r := []rune(*text); len(r) > most {
+				*text = string(r[:most]) + "…"
+			}
+		}
+	}
+	return out
 }
 
 // lesson is the work in a lesson, made if there is none.

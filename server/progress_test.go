@@ -10,6 +10,8 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+
+	"glassbox/server/check"
 )
 
 func TestNotebooks(t *testing.T) {
@@ -117,6 +119,29 @@ func TestNotebookWithNulls(t *testing.T) {
 	want := &progress{Version: 1, Lessons: map[string]*lessonWork{"b": {Seed: "s", Exercises: map[string]*exerciseWork{}, Predictions: map[string]*predictionWork{}}}}
 	if diff := cmp.Diff(want, p); diff != "" {
 		t.Errorf("-want +got:\n%s", diff)
+	}
+}
+
+func TestClipped(t *testing.T) {
+	long := strings.Repeat("ä", 1000)
+	got := clipped([]check.Evidence{{File: "/proc/7/cmdline", Want: long, Got: long}})
+	short := strings.Repeat("ä", 200) + "…"
+	if diff := cmp.Diff([]check.Evidence{{File: "/proc/7/cmdline", Want: short, Got: short}}, got); diff != "" {
+		t.Errorf("-want +got:\n%s", diff)
+	}
+}
+
+// What was passed by is kept since later.
+func TestNotebookWithoutEvidence(t *testing.T) {
+	n, err := openNotebooks(t.TempDir(), slog.New(slog.DiscardHandler))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(n.path("v"), []byte(`{"version":1,"lessons":{"one":{"exercises":{"e":{"passed":"2026-01-02T03:04:05Z"}}}}}`), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if p, err := n.read("v"); err != nil || !p.lesson("one").passed("e") {
+		t.Errorf("it is not passed any more: %v", err)
 	}
 }
 

@@ -20,7 +20,7 @@ type verdictMessage struct {
 	Status   check.Status     `json:"status"`
 	Say      string           `json:"say,omitempty"` // markdown, one paragraph
 	Evidence []check.Evidence `json:"evidence,omitempty"`
-	By       string           `json:"by"` // watch, or button
+	By       string           `json:"by"` // watch, button, or earlier
 }
 
 // check judges an exercise because the learner asks.
@@ -42,7 +42,7 @@ func (s *seat) check(id string) (any, error) {
 	m := verdictOf(e, v, "button")
 	switch v.Status {
 	case check.Passed:
-		if err := s.passed(id); err != nil {
+		if m.Evidence, err = s.passed(id, v); err != nil {
 			return nil, err
 		}
 	case check.NotYet:
@@ -82,32 +82,36 @@ func (s *seat) pass(id string, v check.Verdict) error {
 	if err != nil {
 		return err
 	}
-	if err := s.passed(id); err != nil {
+	if v.Evidence, err = s.passed(id, v); err != nil {
 		return err
 	}
 	s.tellAll(verdictSlot+id, verdictOf(e, v, "watch"))
 	return nil
 }
 
-// passed notes that an exercise is passed. If it was not before, the pages get the new progress.
-func (s *seat) passed(id string) error {
+// passed notes that an exercise is passed, and returns the evidence that it was passed by. If it was not before, the pages get the
+// new progress.
+func (s *seat) passed(id string, v check.Verdict) ([]check.Evidence, error) {
 	var m progressMessage
+	evidence := v.Evidence
 	err := s.change(func(w *lessonWork) bool {
 		x := w.exercise(id)
 		if !x.Passed.IsZero() {
+			evidence = x.Evidence
 			return false
 		}
 		x.Passed = time.Now().UTC().Truncate(time.Second)
+		x.Evidence = clipped(v.Evidence)
 		m = progressOf(s.edition.Load().Page, w)
 		return true
 	})
 	if err != nil {
-		return fmt.Errorf("keep that %s is passed: %w", id, err)
+		return nil, fmt.Errorf("keep that %s is passed: %w", id, err)
 	}
 	if m.Type != "" {
 		s.tellAll(progressSlot, m)
 	}
-	return nil
+	return evidence, nil
 }
 
 // looking is what looks into the box; nil while there is none.

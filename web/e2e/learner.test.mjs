@@ -230,6 +230,9 @@ test("a reload keeps the shell, what it said, and what was passed", async () => 
   await type(page, "two", "echo again-$word\n");
   await shows(page, "two", "again-kept-42");
   await passed(page, "draw-the-line");
+  const evidence = page.locator(`${exercise("draw-the-line")} .evidence`);
+  await until(async () => (await evidence.count()) === 1, "by what it was passed");
+  assert.match(await evidence.innerText(), /memory\.(max|limit_in_bytes)/);
   await context.close();
 });
 

@@ -145,14 +145,18 @@ class Card {
   }
 
   verdict(v: VerdictEvent): void {
-    if (v.by !== "watch") this.#pending(false);
+    if (v.by === "button") this.#pending(false);
     if (v.status === "passed") {
       this.#verdict.replaceChildren(
         el(
           "p",
           { class: "verdict-say" },
           icon("tick"),
-          el("span", {}, v.say ? inline(v.say) : "The kernel agrees: passed."),
+          el(
+            "span",
+            {},
+            v.say ? inline(v.say) : v.by === "earlier" ? "The kernel agreed: passed." : "The kernel agrees: passed.",
+          ),
         ),
         evidence(v.evidence ?? [], true) ?? "",
       );

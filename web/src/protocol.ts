@@ -79,7 +79,7 @@ export interface VerdictEvent {
   status: "passed" | "not-yet" | "failed";
   say?: string;
   evidence?: Evidence[] | null;
-  by?: "watch" | "button";
+  by?: "watch" | "button" | "earlier";
 }
 
 export interface ReadingEvent {
