@@ -223,7 +223,7 @@ func start(ctx context.Context, o options, job *payload) (status int, err error)
 	ctx, cancel := context.WithTimeout(ctx, o.timeout)
 	defer cancel()
 	status, err = m.run(ctx)
-	if o.verbose || err != nil {
+	if o.verbose || err != nil || status != 0 { // a kernel whose tasks hang, or whose processors do, says so there
 		m.showConsole(os.Stderr, o.verbose)
 	}
 	if errors.Is(ctx.Err(), context.DeadlineExceeded) {
