@@ -443,6 +443,20 @@ test("nothing to complain of for a screen reader, light or dark", async () => {
   }
 });
 
+test("processes with long commands and groups fit a narrow panel", async () => {
+  await page.setViewportSize({ width: 390, height: 844 });
+  await page.click("[data-tab-button=panels]");
+  const panel = page.locator(".panel-processes");
+  await panel.scrollIntoViewIfNeeded();
+  const row = panel.locator("tbody tr", { hasText: "…/libpod-7b5a40960130" });
+  await until(async () => (await row.count()) === 1, "the container's process is shown, with a short id");
+  assert.match(await row.innerText(), /while true; do sleep 1000; done/);
+  const over = await panel.locator(".panel-body").evaluate((b) => b.scrollWidth - b.clientWidth);
+  assert.equal(over, 0, "all columns are in sight");
+  const cut = await row.locator(".wide-cell").evaluate((c) => c.scrollWidth - c.clientWidth);
+  assert.equal(cut, 0, "and all of the command");
+});
+
 test("find shows where a word stands", async () => {
   await type("echo needle; echo needle\r");
   await shows("needle");

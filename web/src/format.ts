@@ -56,6 +56,17 @@ export function clock(at: string): string {
   return Number.isNaN(t.getTime()) ? "" : t.toTimeString().slice(0, 8);
 }
 
+/** shortIds writes the ids of containers in a text as `docker ps` does: the first 12 of their 64 digits. */
+export function shortIds(text: string): string {
+  return text.replace(/\b([0-9a-f]{12})[0-9a-f]{52}\b/g, "$1");
+}
+
+/** pathEnd is the end of a path that is longer than `most` letters: "…/demo". What is in it differs; how it begins does not. */
+export function pathEnd(path: string, most: number): string {
+  const last = path.lastIndexOf("/");
+  return path.length > most && last > 0 ? `…${path.slice(last)}` : path;
+}
+
 const words = ["one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten"];
 
 /** freshName returns the first number word that no terminal is called by yet. */

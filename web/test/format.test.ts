@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { bytes, count, duration, freshName, ofBytes, ofDownload, percent } from "../src/format.ts";
+import { bytes, count, duration, freshName, ofBytes, ofDownload, pathEnd, percent, shortIds } from "../src/format.ts";
 import { ceiling } from "../src/panels/memory.ts";
 import { Letters } from "../src/panels/namespaces.ts";
 import { parse } from "../src/protocol.ts";
@@ -31,6 +31,18 @@ test("a download, and how long something takes", () => {
   assert.equal(duration(0.9), "0\u00a0s");
   assert.equal(duration(59.99), "59\u00a0s");
   assert.equal(duration(72), "1\u00a0min 12\u00a0s");
+});
+
+test("ids as docker ps has them, and the end of a path", () => {
+  const id = "7b5a40960130727ae3debca4f550939a5a9502d34cd14eedd34294ed5732bb34";
+  assert.equal(
+    shortIds(`conmon -c ${id} -b /run/${id}/userdata`),
+    "conmon -c 7b5a40960130 -b /run/7b5a40960130/userdata",
+  );
+  assert.equal(shortIds(`${id}0 x${id}`), `${id}0 x${id}`);
+  assert.equal(pathEnd(shortIds(`/libpod_parent/libpod-${id}`), 16), "…/libpod-7b5a40960130");
+  assert.equal(pathEnd("/demo/child", 16), "/demo/child");
+  assert.equal(pathEnd("/a-group-with-a-long-name", 16), "/a-group-with-a-long-name");
 });
 
 test("other numbers", () => {

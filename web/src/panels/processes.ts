@@ -1,4 +1,5 @@
 import { el, setText } from "../dom.ts";
+import { pathEnd, shortIds } from "../format.ts";
 import { panel } from "../panel.ts";
 import { indent, Table } from "../table.ts";
 
@@ -37,6 +38,9 @@ const states: Record<string, string> = {
   I: "idle",
 };
 
+const command = (p: Row): string => shortIds(p.cmdline) || `[${p.comm}]`;
+const group = (p: Row): string => pathEnd(shortIds(p.cgroup), 16);
+
 /** The same processes from both sides: with the pid and uid that they have in the box, and those of the host. */
 export default panel<Reading>({
   name: "processes",
@@ -52,7 +56,7 @@ export default panel<Reading>({
             indent(cell, p.depth);
             if (fresh) cell.append(el("span", { class: "command" }));
             const name = cell.firstElementChild;
-            if (name) setText(name, p.cmdline || `[${p.comm}]`, true);
+            if (name) setText(name, command(p), true);
             cell.title = `${p.cmdline || p.comm}\ngroup ${p.cgroup}${p.root && p.root !== "/" ? `\nroot ${p.root}` : ""}${p.terminal ? `\non ${p.terminal}` : ""}`;
           },
         },
@@ -101,7 +105,7 @@ export default panel<Reading>({
           class: "group-cell",
           marks: ["cgroup"],
           draw: (cell, p) => {
-            setText(cell, p.cgroup, true);
+            setText(cell, group(p), true);
             cell.title = p.cgroup;
           },
         },
@@ -112,6 +116,10 @@ export default panel<Reading>({
         row.toggleAttribute("data-front", p.pid === front);
         row.toggleAttribute("data-nested", p.nested);
         row.toggleAttribute("data-zombie", p.state === "Z");
+        // In a narrow panel what is long has a line of its own.
+        row.toggleAttribute("data-long", p.depth * 2 + command(p).length > 14);
+        row.toggleAttribute("data-deep", group(p).length > 7);
+        row.style.setProperty("--depth", String(p.depth));
       },
     );
     body.append(table.element);
