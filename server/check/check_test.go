@@ -16,7 +16,7 @@ func state() State {
 	shell := &kernel.Process{Exists: true, Pid: 7, HostPid: 107, Comm: "bash", Shell: true, Cgroup: "/shell", Terminal: "pts/0"}
 	sleeper := &kernel.Process{
 		Exists: true, Pid: 9, HostPid: 109, Comm: "sleep", Cmdline: "sleep 100", Cgroup: "/demo", Pids: []int{9, 1},
-		Namespaces: kernel.Namespaces{Net: kernel.Namespace{ID: 5, Own: true}, UTS: kernel.Namespace{ID: 6, Own: true}},
+		Namespaces: kernel.Namespaces{Net: kernel.Namespace{ID: 5, Own: true}, UTS: kernel.Namespace{ID: 6, Own: true}, Mount: kernel.Namespace{ID: 8, Own: true}},
 		Capabilities: kernel.Capabilities{
 			Effective: []string{"CAP_CHOWN"},
 			Bounding: []string{
@@ -31,6 +31,9 @@ func state() State {
 				{Exists: true, Path: "/", MemoryMax: kernel.Unlimited},
 				{Exists: true, Path: "/demo", MemoryMax: 73 << 20, PidsMax: kernel.Unlimited, CPUMax: kernel.CPUMax{Limited: true, Quota: 20000, Period: 100000}},
 			},
+			Mounts: []*kernel.MountNamespace{{ID: 8, Mounts: []*kernel.Mount{
+				{Exists: true, Path: "/", Type: "ext4", Options: []string{"rw"}}, {Exists: true, Path: "/proc", Type: "proc", Options: []string{"ro"}},
+			}}},
 			Hostnames: []*kernel.Hostname{{ID: 1, Name: "box"}, {ID: 6, Own: true, Name: "teapot"}},
 			History:   []*kernel.Process{{Exists: true, Pid: 12, HostPid: 112, Comm: "false", Ended: true, ExitStatus: 1}},
 			Events:    []kernel.Event{{Seq: 1, Kind: "oom", Group: "/gone", Scope: "refused", Text: "/gone: OOM kill"}},
@@ -165,11 +168,11 @@ func TestVerdict(t *testing.T) {
 		}},
 		{"a process of several", []string{`any(processes, .comm == "sleep" && .ns.net.own && "CAP_CHOWN" in .capabilities.effective)`}, Verdict{
 			Status: Passed, Check: -1, Evidence: []Evidence{
-				{File: "/proc/9/status", Got: "sleep"}, {File: "/proc/9/ns/net", Got: "yes"}, {File: "/proc/9/status", Got: "CAP_CHOWN"},
+				{File: "/proc/9/status", Got: "sleep"}, {File: "/proc/9/ns/net", Got: "its own"}, {File: "/proc/9/status", Got: "CAP_CHOWN"},
 			},
 		}},
 		{"the process that comes nearest", []string{`any(processes, .comm == "sleep" && .ns.net.own && .ns.user.own && .cgroup == "/x")`}, Verdict{
-			Status: NotYet, Check: 0, Evidence: []Evidence{{File: "/proc/9/ns/user", Want: "yes", Got: "no"}},
+			Status: NotYet, Check: 0, Evidence: []Evidence{{File: "/proc/9/ns/user", Want: "its own", Got: "not its own"}},
 		}},
 		{"what it lacks", []string{`any(processes, .comm == "sleep" && "CAP_KILL" in .capabilities.effective)`}, Verdict{
 			Status: NotYet, Check: 0, Evidence: []Evidence{{File: "/proc/9/status", Want: "with CAP_KILL", Got: "CAP_CHOWN"}},
@@ -177,6 +180,21 @@ func TestVerdict(t *testing.T) {
 		{"a search within", []string{`any(processes, .comm == "sleep" && any(.capabilities.bounding, # == "CAP_KILL"))`}, Verdict{
 			Status: NotYet, Check: 0, Evidence: []Evidence{{File: "/proc/9/status", Want: "yes", Got: "no"}},
 		}},
+		{"what a search within comes near to", []string{`any(processes, .ns.mnt.own && any(.mounts, .path == "/" && "ro" in .options))`}, Verdict{
+			Status: NotYet, Check: 0, Evidence: []Evidence{{File: "/proc/9/mountinfo", Want: "with ro", Got: "rw"}},
+		}},
+		{"a search within finds nothing", []string{`any(processes, .ns.mnt.own && any(.mounts, .path == "/old"))`}, Verdict{
+			Status: NotYet, Check: 0, Evidence: []Evidence{{File: "/proc/9/mountinfo", Want: "one with path /old", Got: "none of 2"}},
+		}},
+		{"a search within finds too much", []string{`any(processes, .ns.mnt.own && !any(.mounts, .type == "proc"))`}, Verdict{
+			Status: NotYet, Check: 0, Evidence: []Evidence{{File: "/proc/9/mountinfo", Want: "not proc", Got: "proc"}},
+		}},
+		{"a search within, as it should be", []string{`any(processes, .ns.mnt.own && !any(.mounts, .type == "overlay"))`}, Verdict{
+			Status: Passed, Check: -1, Evidence: []Evidence{
+				{File: "/proc/9/ns/mnt", Got: "its own"}, {File: "/proc/9/mountinfo", Want: "none with type overlay", Got: "none of 2"},
+			},
+		}},
+		{"what is more than words", []string{`any(processes, string(.pid) == "0" && .ns.net.own)`}, Verdict{Status: NotYet, Check: 0}},
 		{"what is too much", []string{`any(processes, .comm == "sleep" && not ("CAP_CHOWN" in .capabilities.effective))`}, Verdict{
 			Status: NotYet, Check: 0, Evidence: []Evidence{{File: "/proc/9/status", Want: "without CAP_CHOWN", Got: "CAP_CHOWN"}},
 		}},
@@ -184,13 +202,13 @@ func TestVerdict(t *testing.T) {
 			Status: NotYet, Check: 0, Evidence: []Evidence{{File: "/proc/9/status", Want: "with CAP_KILL", Got: "9, without CAP_KILL"}},
 		}},
 		{"no process comes near", []string{`any(processes, .comm == "top" && .ns.net.own)`}, Verdict{
-			Status: NotYet, Check: 0, Evidence: []Evidence{{File: "/proc/*/status", Want: `one with .comm == "top"`, Got: "none of 3"}},
+			Status: NotYet, Check: 0, Evidence: []Evidence{{File: "/proc/*/status", Want: "one with comm top", Got: "none of 3"}},
 		}},
 		{"a process that should not be", []string{`not any(processes, .comm == "sleep")`}, Verdict{
 			Status: NotYet, Check: 0, Evidence: []Evidence{{File: "/proc/9/status", Want: "not sleep", Got: "sleep"}},
 		}},
 		{"no process that should not be", []string{`not any(processes, .comm == "top")`}, Verdict{
-			Status: Passed, Check: -1, Evidence: []Evidence{{File: "/proc/*/status", Want: `none with .comm == "top"`, Got: "none of 3"}},
+			Status: Passed, Check: -1, Evidence: []Evidence{{File: "/proc/*/status", Want: "none with comm top", Got: "none of 3"}},
 		}},
 		{"a process within a process", []string{`any(processes, let a = #; a.comm == "sleep" && any(processes, .pid != a.pid && .cgroup == a.cgroup))`}, Verdict{
 			Status: NotYet, Check: 0,

@@ -203,10 +203,11 @@ func (e *Expression) evidence(in env, holds bool) []Evidence {
 			if f.operator == "has" {
 				ev.Got = sayList(got, want)
 			}
-		case f.negated:
-			ev.Want = "no"
 		default:
-			ev.Want = "yes"
+			ev.Want = f.say(!f.negated)
+		}
+		if f.missing(in) {
+			ev.Got = "nothing"
 		}
 		if ev.Want == ev.Got {
 			ev.Want = "" // said once is enough
@@ -219,12 +220,33 @@ func (e *Expression) evidence(in env, holds bool) []Evidence {
 	return all
 }
 
-// say writes a value of the left side; the mode of a file as chmod(1) takes it.
-func (f fact) say(v any) string {
-	if mode, ok := v.(int); ok && (f.tag == "mode" || f.then == "mode") {
-		return fmt.Sprintf("%04o", mode)
+// say writes a value of the left side.
+func (f fact) say(v any) string { return sayField(lastOf(f.fields()), v) }
+
+// sayField writes a value of a field of that name: the mode of a file as chmod(1) takes it, and whose a namespace is.
+func sayField(name string, v any) string {
+	switch x := v.(type) {
+	case int:
+		if name == "mode" {
+			return fmt.Sprintf("%04o", x)
+		}
+	case bool:
+		if name == "own" && x {
+			return "its own"
+		}
+		if name == "own" {
+			return "not its own"
+		}
 	}
 	return say(v)
+}
+
+// lastOf is the last of some fields: the one that a value is of.
+func lastOf(fields []string) string {
+	if len(fields) == 0 {
+		return ""
+	}
+	return fields[len(fields)-1]
 }
 
 // phrase writes what a comparison wants: "at least 5".
@@ -237,6 +259,9 @@ func phrase(operator string, negated bool, value string) string {
 		"contains": "something with ", "startsWith": "something that begins with ", "endsWith": "something that ends with ",
 		"matches": "something like ", "in": "one of ", "has": "with ",
 	}[operator] + value
+	if rest, ok := strings.CutPrefix(text, "some"); ok && negated {
+		return "no" + rest
+	}
 	if negated {
 		return "not " + text
 	}
@@ -270,6 +295,16 @@ func (f fact) file(in env) string {
 		return place
 	}
 	return f.text
+}
+
+// missing says that the base is a file that is not there: what its mode or its owner would be is of no use to anybody.
+func (f fact) missing(in env) bool {
+	if f.base == nil || f.tag == "exists" {
+		return false
+	}
+	base, _ := run(f.base, in)
+	x, ok := base.(*kernel.File)
+	return ok && !x.Exists
 }
 
 // fields are the fields of the base that the left side asks for, the outer one first.

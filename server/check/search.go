@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/expr-lang/expr/ast"
+	"github.com/expr-lang/expr/parser"
 )
 
 // search is an any(LIST, PREDICATE) of an expression. Its evidence is the element that it has found; or the one that comes nearest, with
@@ -48,7 +49,9 @@ func (s search) evidence(in env, holds bool) []Evidence {
 		var all []Evidence
 		for _, term := range s.terms[:min(len(s.terms), mostTerms)] {
 			for _, e := range s.of(in, len(s.terms), term) {
-				e.Want = "" // it is what was read
+				if _, within := searchOf(term); !within {
+					e.Want = "" // it is what was read
+				}
 				all = append(all, e)
 			}
 		}
@@ -71,12 +74,20 @@ func (s search) evidence(in env, holds bool) []Evidence {
 // none tells that no element satisfies the terms.
 func (s search) none(in env, terms []ast.Node) []Evidence {
 	n, ok := s.compute(in, fmt.Sprintf("len(%s)", s.list))
-	if _, program := terms[0].(*ast.VariableDeclaratorNode); program || !ok {
-		return nil // let p = #; … is too much for a line
+	if !ok {
+		return nil
 	}
-	want := "one with " + text(terms)
+	words := make([]string, 0, len(terms))
+	for _, t := range terms {
+		word, ok := describe(in, t)
+		if !ok {
+			return nil // as an expression it says nothing to who has not written it
+		}
+		words = append(words, word)
+	}
+	want := "one with " + strings.Join(words, ", ")
 	if s.negated {
-		want = "none with " + text(terms)
+		want = "none with " + strings.Join(words, ", ")
 	}
 	file := placeOf(s.list)
 	if file == places["processes"] {
@@ -87,12 +98,80 @@ func (s search) none(in env, terms []ast.Node) []Evidence {
 	return []Evidence{{File: strings.TrimSuffix(file, "/"), Want: want, Got: fmt.Sprintf("none of %s", say(n))}}
 }
 
+// describe says in words what a term asks of an element: its own net, hostname teapot. It is not ok where that takes more than words.
+func describe(in env, term ast.Node) (words string, ok bool) {
+	c := comparisonOf(term)
+	fields := fieldsIn(c.left)
+	if _, is := c.left.(*ast.MemberNode); !is || len(fields) == 0 {
+		return "", false
+	}
+	name := lastOf(fields)
+	switch {
+	case c.right != nil:
+		program, err := part(c.right)
+		if err != nil {
+			return "", false
+		}
+		value, err := run(program, in)
+		return name + " " + phrase(c.operator, c.negated, sayField(name, value)), err == nil
+	case c.negated:
+		return "", false
+	case name == "own" && len(fields) > 1:
+		return "its own " + fields[len(fields)-2], true
+	}
+	return name, true
+}
+
+// searchOf takes a term that is a search itself: any(…) or not any(…).
+func searchOf(term ast.Node) (s search, ok bool) {
+	negated := false
+	if x, is := term.(*ast.UnaryNode); is && (x.Operator == "!" || x.Operator == "not") {
+		term, negated = x.Node, true
+	}
+	b, ok := term.(*ast.BuiltinNode)
+	if !ok {
+		return s, false
+	}
+	s, ok = newSearch(b)
+	s.negated = negated
+	return s, ok
+}
+
+// within is what a search that is a term of this one rests on, in the first of those.
+func (s search) within(in env, those string, term ast.Node) (all []Evidence) {
+	inner, ok := searchOf(term)
+	if !ok || !strings.HasPrefix(inner.list.String(), ".") {
+		return nil
+	}
+	element, ok := s.first(in, those)
+	if !ok {
+		return nil
+	}
+	holds, _ := s.first(in, fmt.Sprintf("map(%s, (%s))", those, term))
+	tree, err := parser.Parse(fmt.Sprintf("(%s)[0]%s", those, inner.list))
+	if err != nil {
+		return nil
+	}
+	fields := fieldsIn(inner.list)
+	inner.list = tree.Node
+	for _, e := range inner.evidence(in, holds == true) {
+		if place := placeIn(element, fields...); place != "" {
+			e.File = place
+		}
+		all = append(all, e)
+	}
+	return all
+}
+
 // of is what one term finds in the first element that satisfies the first n terms.
 func (s search) of(in env, n int, term ast.Node) []Evidence {
 	those := fmt.Sprintf("filter(%s, (%s))[:1]", s.list, text(s.terms[:n]))
 	element, ok := s.first(in, those)
 	if !ok {
 		return nil
+	}
+	if all := s.within(in, those, term); len(all) > 0 {
+		return all
 	}
 	c := comparisonOf(term)
 	e := Evidence{Want: text([]ast.Node{term})}
@@ -101,20 +180,19 @@ func (s search) of(in env, n int, term ast.Node) []Evidence {
 		if !ok {
 			return nil
 		}
-		e.Got = say(got)
+		name := lastOf(fieldsIn(c.left))
+		e.Got = sayField(name, got)
 		negated := c.negated != s.negated
 		switch {
 		case c.right != nil:
 			if want, ok := s.first(in, fmt.Sprintf("map(%s, (%s))", those, c.right)); ok {
-				e.Want = phrase(c.operator, negated, say(want))
+				e.Want = phrase(c.operator, negated, sayField(name, want))
 				if c.operator == "has" {
 					e.Got = sayList(got, want)
 				}
 			}
-		case negated:
-			e.Want = "no"
 		default:
-			e.Want = "yes"
+			e.Want = sayField(name, !negated)
 		}
 	} else if got, ok := s.first(in, fmt.Sprintf("map(%s, (%s))", those, term)); ok {
 		e.Got = say(got)
