@@ -16,6 +16,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"glassbox/sandbox"
+	"glassbox/sandbox/kernel"
 	"glassbox/sandbox/rig"
 	"glassbox/sandbox/sandboxtest"
 )
@@ -67,6 +68,27 @@ func TestCloseLeavesNothing(t *testing.T) {
 	}
 	if err := s.Close(context.Background()); err != nil {
 		t.Errorf("close again: %v", err)
+	}
+}
+
+// TestCloseDeepGroups closes a sandbox in which no path reaches the groups at the bottom. They must not be in the way of a look at it, nor of its
+// end, nor of the next lab, which reaps what is left.
+func TestCloseDeepGroups(t *testing.T) {
+	s := sandboxtest.Start(t, nil)
+	s.Must(`name=$(printf %0250d 0)
+		for top in $(find /sys/fs/cgroup -maxdepth 2 -name cgroup.procs); do
+			cd ${top%/*}
+			while mkdir $name && cd $name; do :; done 2>/dev/null
+			sh -c 'echo $$ > cgroup.procs; exec sleep 1000' >/dev/null 2>&1 &
+		done; true`)
+	if _, err := s.Source().Read(t.Context(), kernel.WantAll); err != nil {
+		t.Errorf("look at it: %v", err)
+	}
+	if err := s.Close(context.Background()); err != nil {
+		t.Fatal(err)
+	}
+	if found := traces(t, s.ID()); len(found) > 0 {
+		t.Errorf("left behind: %q", found)
 	}
 }
 

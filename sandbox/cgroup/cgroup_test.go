@@ -6,12 +6,14 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+	"golang.org/x/sys/unix"
 )
 
 func TestParse(t *testing.T) {
@@ -164,6 +166,72 @@ func TestGroup(t *testing.T) {
 	}
 	if err := shell.Wait(); err == nil {
 		t.Error("the shell ended by itself, want it killed")
+	}
+	if err := g.Remove(ctx); err != nil {
+		t.Fatalf("Remove: %v", err)
+	}
+	for _, hierarchy := range h.Hierarchies {
+		if _, err := os.Stat(g.Outer(hierarchy)); !errors.Is(err, os.ErrNotExist) {
+			t.Errorf("%s: got %v, want it gone", g.Outer(hierarchy), err)
+		}
+	}
+}
+
+// TestDeepGroup nests groups until no path reaches the last one, as a learner may, with a process in it.
+func TestDeepGroup(t *testing.T) {
+	h := host(t)
+	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
+	defer cancel()
+	g, err := h.New("test-deep-"+strconv.Itoa(os.Getpid()), 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = g.Kill(context.Background()); _ = g.Remove(context.Background()) })
+	sleep := exec.Command("sleep", "1000")
+	if err := sleep.Start(); err != nil {
+		t.Fatal(err)
+	}
+	if err := g.Join(sleep.Process.Pid, true); err != nil {
+		t.Fatal(err)
+	}
+	name := strings.Repeat("d", unix.NAME_MAX)
+	for _, hierarchy := range h.Hierarchies {
+		at, err := os.Open(g.Inner(hierarchy))
+		if err != nil {
+			t.Fatal(err)
+		}
+		for range unix.PathMax/unix.NAME_MAX + 1 {
+			if err := unix.Mkdirat(int(at.Fd()), name, 0o755); err != nil {
+				t.Fatal(err)
+			}
+			next, err := openat(at, name, unix.O_RDONLY|unix.O_DIRECTORY)
+			at.Close()
+			if err != nil {
+				t.Fatal(err)
+			}
+			at = next
+		}
+		if hierarchy.Has("memory") {
+			f, err := openat(at, "cgroup.procs", unix.O_WRONLY)
+			if err != nil {
+				t.Fatal(err)
+			}
+			_, err = f.WriteString(strconv.Itoa(sleep.Process.Pid))
+			f.Close()
+			if err != nil {
+				t.Fatal(err)
+			}
+		}
+		at.Close()
+	}
+	if pids, err := g.pids(); err != nil || !slices.Contains(pids, sleep.Process.Pid) {
+		t.Errorf("pids: got %v, %v; want %d", pids, err, sleep.Process.Pid)
+	}
+	if err := g.Kill(ctx); err != nil {
+		t.Fatalf("Kill: %v", err)
+	}
+	if err := sleep.Wait(); err == nil {
+		t.Error("sleep ended by itself, want it killed")
 	}
 	if err := g.Remove(ctx); err != nil {
 		t.Fatalf("Remove: %v", err)

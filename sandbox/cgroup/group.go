@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -215,14 +216,16 @@ func (g *Group) thaw() error {
 	if !ok || h.Version != 1 {
 		return nil
 	}
-	return filepath.WalkDir(g.Outer(h), func(dir string, d fs.DirEntry, err error) error {
-		if err == nil && d.IsDir() {
-			err = write(dir, "freezer.state", "THAWED")
+	return below(g.Outer(h), func(at *os.File, name string) error {
+		f, err := openat(at, name+"/freezer.state", unix.O_WRONLY)
+		if err == nil {
+			_, err = f.WriteString("THAWED")
+			f.Close()
 		}
-		if errors.Is(err, fs.ErrNotExist) || errors.Is(err, unix.ENODEV) {
-			return nil // removed meanwhile
+		if err != nil && !gone(err) {
+			return fmt.Errorf("cgroup: thaw: %w", err)
 		}
-		return err
+		return nil
 	})
 }
 
@@ -231,21 +234,19 @@ func (g *Group) thaw() error {
 func (g *Group) pids() ([]int, error) {
 	var pids []int
 	for _, h := range g.host.Hierarchies {
-		err := filepath.WalkDir(g.Outer(h), func(dir string, d fs.DirEntry, err error) error {
-			if errors.Is(err, fs.ErrNotExist) {
+		err := below(g.Outer(h), func(at *os.File, name string) error {
+			f, err := openat(at, name+"/cgroup.procs", unix.O_RDONLY)
+			if gone(err) {
 				return nil
 			}
 			if err != nil {
-				return err
+				return fmt.Errorf("cgroup: %w", err)
 			}
-			if !d.IsDir() {
-				return nil
-			}
-			b, err := os.ReadFile(filepath.Join(dir, "cgroup.procs"))
-			if err != nil && !errors.Is(err, fs.ErrNotExist) && !errors.Is(err, unix.ENODEV) {
-				if !errors.Is(err, unix.EOPNOTSUPP) { // a threaded group: its processes are in the group above
-					return err
-				}
+			defer f.Close()
+			b, err := io.ReadAll(f)
+			// A threaded group is not asked: its processes are in the group above.
+			if err != nil && !gone(err) && !errors.Is(err, unix.EOPNOTSUPP) {
+				return fmt.Errorf("cgroup: %w", err)
 			}
 			for field := range strings.FieldsSeq(string(b)) {
 				if pid, err := strconv.Atoi(field); err == nil && pid > 0 {
@@ -255,7 +256,7 @@ func (g *Group) pids() ([]int, error) {
 			return nil
 		})
 		if err != nil {
-			return nil, fmt.Errorf("cgroup: %w", err)
+			return nil, err
 		}
 	}
 	return pids, nil
@@ -267,7 +268,7 @@ func (g *Group) Remove(ctx context.Context) error {
 	return poll(ctx, func() (bool, error) {
 		var busy error
 		for _, h := range g.host.Hierarchies {
-			if err := removeAll(g.Outer(h)); err != nil {
+			if err := below(g.Outer(h), rmdir); err != nil {
 				busy = err
 			}
 		}
@@ -278,24 +279,11 @@ func (g *Group) Remove(ctx context.Context) error {
 	})
 }
 
-// removeAll removes a group and those below it. Only directories are removed: control files go with their group.
-func removeAll(dir string) error {
-	entries, err := os.ReadDir(dir)
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil
-	}
-	if err != nil {
-		return fmt.Errorf("cgroup: %w", err)
-	}
-	for _, e := range entries {
-		if e.IsDir() {
-			if err := removeAll(filepath.Join(dir, e.Name())); err != nil {
-				return err
-			}
-		}
-	}
-	if err := unix.Rmdir(dir); err != nil && !errors.Is(err, unix.ENOENT) {
-		return &os.PathError{Op: "rmdir", Path: dir, Err: err}
+// rmdir removes a group. Only directories are removed: control files go with their group.
+func rmdir(at *os.File, name string) error {
+	err := unix.Unlinkat(int(at.Fd()), name, unix.AT_REMOVEDIR)
+	if err != nil && !gone(err) {
+		return &os.PathError{Op: "rmdir", Path: name, Err: err}
 	}
 	return nil
 }
