@@ -168,7 +168,7 @@ func (s *Source) describe(n *Node, p string) (*File, error) {
 	case "symlink":
 		f.Target, err = n.Target()
 	case "file":
-		err = f.readContent(self)
+		err = f.readContent(n)
 	case "directory":
 		err = f.readEntries(self)
 	}
@@ -202,26 +202,36 @@ func fileType(mode uint32) string {
 }
 
 // readContent reads a regular file's beginning.
-func (f *File) readContent(self string) error {
+func (f *File) readContent(n *Node) error {
 	size := MaxContent
 	if 0 < f.Size && f.Size < size {
 		size = f.Size + 1
 	}
-	b, err := begin(self, size)
+	b, err := n.begin(size)
 	f.Content = string(b)
 	return err
 }
 
-// begin reads a regular file's beginning, up to so many bytes. O_NONBLOCK keeps a file of procfs from making us wait, such as kmsg.
-func begin(self string, size int) ([]byte, error) {
-	fd, err := openat(unix.AT_FDCWD, self, unix.O_RDONLY|unix.O_NONBLOCK|unix.O_NOCTTY|unix.O_CLOEXEC)
+// begin reads a regular file's beginning, up to so many bytes. O_NONBLOCK keeps a file of procfs from making us wait.
+//
+// The learner can put any file of procfs and sysfs where a check reads, and is shown what was read: so nothing is read that the learner could not
+// read. What belongs to nobody in the sandbox must be for all to read, as the kernel asks of the sandbox's root (capable_wrt_inode_uidgid).
+func (n *Node) begin(size int) ([]byte, error) {
+	if !n.src.has(n.Stat.Uid) || !n.src.has(n.Stat.Gid) {
+		if n.Stat.Mode&unix.S_IROTH == 0 {
+			return nil, unix.EACCES
+		}
+	}
+	fd, err := humbly(func() (int, error) {
+		return openat(unix.AT_FDCWD, n.self(), unix.O_RDONLY|unix.O_NONBLOCK|unix.O_NOCTTY|unix.O_CLOEXEC)
+	})
 	if err != nil {
 		return nil, err
 	}
 	defer unix.Close(fd)
-	b, n := make([]byte, size), 0
-	for n < len(b) {
-		m, err := unix.Read(fd, b[n:])
+	b, got := make([]byte, size), 0
+	for got < len(b) {
+		m, err := unix.Read(fd, b[got:])
 		if errors.Is(err, unix.EINTR) {
 			continue
 		}
@@ -234,9 +244,9 @@ func begin(self string, size int) ([]byte, error) {
 		if m == 0 {
 			break
 		}
-		n += m
+		got += m
 	}
-	return b[:n], nil
+	return b[:got], nil
 }
 
 // maxEntries bounds the names of a directory that are read.

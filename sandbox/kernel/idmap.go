@@ -35,6 +35,9 @@ func inside(ranges []idRange, host int) int {
 	return overflow
 }
 
+// has tells whether a host's id is the sandbox's.
+func (s *Source) has(host uint32) bool { return host >= s.FirstUID && host-s.FirstUID < sandboxIDs }
+
 // id maps a host's id into the sandbox's user namespace.
 func (s *Source) id(host int) int {
 	if n := host - int(s.FirstUID); n >= 0 && n < sandboxIDs {

@@ -140,7 +140,7 @@ func (n *Node) Read(most int) ([]byte, error) {
 	if n.Stat.Size > int64(most) {
 		return nil, fmt.Errorf("%w: %d bytes, at most %d are read", ErrTooLarge, n.Stat.Size, most)
 	}
-	b, err := begin(n.self(), min(most, int(n.Stat.Size))+1) // one more, to see the end
+	b, err := n.begin(min(most, int(n.Stat.Size)) + 1) // one more, to see the end
 	if err == nil && len(b) > int(n.Stat.Size) {
 		err = fmt.Errorf("it has grown from %d bytes while it was read", n.Stat.Size)
 	}
@@ -152,7 +152,7 @@ func (n *Node) Begin(most int) ([]byte, error) {
 	if n.Type() != "file" {
 		return nil, fmt.Errorf("it is no file but a %s", n.Type())
 	}
-	return begin(n.self(), min(most, int(n.Stat.Size)))
+	return n.begin(min(most, int(n.Stat.Size)))
 }
 
 // Names are the names in a directory, sorted; more than so many are an error.
