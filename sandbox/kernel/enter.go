@@ -62,6 +62,7 @@ type job struct {
 func (r *Reader) visits(v *View) []job {
 	var jobs []job
 	seen := map[int]bool{}
+	left := maxFile // for the interfaces of all namespaces
 	for _, p := range v.Processes {
 		if ns := p.Namespaces.UTS; v.Want&WantHostnames != 0 && ns.ID != 0 && !seen[ns.ID] {
 			seen[ns.ID] = true
@@ -75,7 +76,7 @@ func (r *Reader) visits(v *View) []job {
 			seen[ns.ID] = true
 			n := &Network{ID: ns.ID, Own: ns.Own, Reader: p.Pid, Interfaces: []*Interface{}}
 			jobs = append(jobs, job{
-				path: r.path(p.HostPid, "ns/net"), flag: unix.CLONE_NEWNET, id: ns.ID, look: n.look,
+				path: r.path(p.HostPid, "ns/net"), flag: unix.CLONE_NEWNET, id: ns.ID, look: func() error { return n.look(&left) },
 				keep: func() { v.Networks = append(v.Networks, n) },
 			})
 		}

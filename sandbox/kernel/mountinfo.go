@@ -155,6 +155,7 @@ func (r *Reader) mounts(v *View) error {
 	read := map[view][]*Mount{}
 	known := map[int]bool{}
 	tables := map[int]table{}
+	left := maxFile
 	defer func() { r.tables = tables }() // those of namespaces that are gone are forgotten
 	buf := r.buffers.get()
 	defer r.buffers.pool.Put(buf)
@@ -175,6 +176,9 @@ func (r *Reader) mounts(v *View) error {
 		}
 		if err != nil {
 			return &Error{Op: "read", Path: r.path(p.HostPid, "mountinfo"), Err: err}
+		}
+		if left -= len(b); left < 0 {
+			return &Error{Op: "read", Path: "/proc/*/mountinfo", Err: errTooLarge}
 		}
 		kept, ok := r.tables[ns.ID]
 		if !ok || kept.text != string(b) {

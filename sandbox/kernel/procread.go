@@ -31,18 +31,19 @@ func (r *Reader) process(pid int, group string, want Want, userns map[int][2][]i
 	}
 	for _, file := range []struct {
 		name string
+		read func(int, string, *[]byte) ([]byte, error)
 		fill func([]byte) error
 	}{
-		{"status", func(b []byte) error { return r.fillStatus(p, b) }},
-		{"stat", func(b []byte) error { return r.fillStat(p, b) }},
-		{"cmdline", func(b []byte) error { fillCmdline(p, b); return nil }},
-		{"cgroup", func(b []byte) error { r.fillCgroup(p, b); return nil }},
+		{"status", record, func(b []byte) error { return r.fillStatus(p, b) }},
+		{"stat", record, func(b []byte) error { return r.fillStat(p, b) }},
+		{"cmdline", beginning, func(b []byte) error { fillCmdline(p, b); return nil }},
+		{"cgroup", record, func(b []byte) error { r.fillCgroup(p, b); return nil }},
 	} {
 		if file.name == "cgroup" && len(r.hierarchies) == 1 && group != "" {
 			p.Cgroup, p.Cgroups = group, map[string]string{"": group} // the walk has told
 			continue
 		}
-		b, err := record(dir, file.name, buf)
+		b, err := file.read(dir, file.name, buf)
 		if gone(err) {
 			return nil, nil
 		}
@@ -100,10 +101,13 @@ func (r *Reader) fillStat(p *Process, b []byte) error {
 	return nil
 }
 
+// maxCmdline is how much of a command line is read, in bytes; the rest is left out. It may be megabytes, which every process of a sandbox may
+// have, and the history keeps those of many.
+const maxCmdline = 4 << 10
+
 // fillCmdline reads /proc/PID/cmdline: the words, each ended by a byte of 0. A program may overwrite it.
 func fillCmdline(p *Process, b []byte) {
-	const most = 64 << 10 // of a command line; the rest is left out
-	b = bytes.TrimSuffix(b[:min(len(b), most)], []byte{0})
+	b = bytes.TrimSuffix(b[:min(len(b), maxCmdline)], []byte{0})
 	if len(b) == 0 {
 		return
 	}

@@ -13,8 +13,8 @@ import (
 )
 
 // look reads the interfaces of the network namespace of the calling thread: two dumps over one rtnetlink(7) socket, which is
-// not kept, for a socket keeps its namespace alive.
-func (n *Network) look() error {
+// not kept, for a socket keeps its namespace alive. left is how many bytes the answers may still have.
+func (n *Network) look(left *int) error {
 	fd, err := unix.Socket(unix.AF_NETLINK, unix.SOCK_RAW|unix.SOCK_CLOEXEC, unix.NETLINK_ROUTE)
 	if err != nil {
 		return fmt.Errorf("socket: %w", err)
@@ -25,11 +25,11 @@ func (n *Network) look() error {
 	if err := unix.SetsockoptTimeval(fd, unix.SOL_SOCKET, unix.SO_RCVTIMEO, &wait); err != nil {
 		return fmt.Errorf("setsockopt: %w", err)
 	}
-	links, err := dump(fd, unix.RTM_GETLINK)
+	links, err := dump(fd, unix.RTM_GETLINK, left)
 	if err != nil {
 		return fmt.Errorf("list links: %w", err)
 	}
-	addresses, err := dump(fd, unix.RTM_GETADDR)
+	addresses, err := dump(fd, unix.RTM_GETADDR, left)
 	if err != nil {
 		return fmt.Errorf("list addresses: %w", err)
 	}
@@ -39,7 +39,7 @@ func (n *Network) look() error {
 }
 
 // dump asks for all objects of a kind and returns the answer's messages, headers and all.
-func dump(fd int, kind uint16) ([]byte, error) {
+func dump(fd int, kind uint16, left *int) ([]byte, error) {
 	request := make([]byte, unix.SizeofNlMsghdr+unix.SizeofRtGenmsg)
 	binary.NativeEndian.PutUint32(request, uint32(len(request)))
 	binary.NativeEndian.PutUint16(request[4:], kind)
@@ -49,7 +49,7 @@ func dump(fd int, kind uint16) ([]byte, error) {
 	}
 	var answer []byte
 	b := make([]byte, 16<<10) // the kernel makes its messages as large as the reader's buffer, and not above 32 KiB
-	for len(answer) < maxFile {
+	for *left > 0 {
 		m, _, err := unix.Recvfrom(fd, b, 0)
 		if errors.Is(err, unix.EINTR) {
 			continue
@@ -72,6 +72,7 @@ func dump(fd int, kind uint16) ([]byte, error) {
 			return nil, err
 		}
 		answer = append(answer, b[:m]...)
+		*left -= m
 		if done {
 			return answer, nil
 		}

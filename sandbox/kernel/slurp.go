@@ -18,7 +18,7 @@ func (b *buffers) get() *[]byte {
 	return &s
 }
 
-// maxFile bounds what is read of one kernel file, in bytes. A sandbox has a bounded number of mounts and processes, so a
+// maxFile bounds what is read of one kernel file, in bytes, and in one look of the mounts, and of the interfaces, of all namespaces. A sandbox has a bounded number of mounts and processes, so a
 // file of the kernel's is larger only if the learner tries to hurt.
 const maxFile = 4 << 20
 
@@ -54,6 +54,22 @@ func slurp(dir int, name string, buf *[]byte) ([]byte, error) {
 			return b[:n], nil
 		}
 		n += m
+	}
+}
+
+// beginning reads the beginning of a file of the kernel's, up to what the buffer has room for.
+func beginning(dir int, name string, buf *[]byte) ([]byte, error) {
+	fd, err := openat(dir, name, unix.O_RDONLY|unix.O_CLOEXEC|unix.O_NOCTTY)
+	if err != nil {
+		return nil, err
+	}
+	defer unix.Close(fd)
+	for {
+		n, err := unix.Pread(fd, (*buf)[:maxCmdline], 0)
+		if errors.Is(err, unix.EINTR) {
+			continue
+		}
+		return (*buf)[:max(n, 0)], err
 	}
 }
 

@@ -94,6 +94,24 @@ func scope(own bool) string {
 	return "sandbox"
 }
 
+// maxTables is up to how many mounts, and how many interfaces, are kept with a process that has passed.
+const maxTables = 256
+
+// lean is a process as it may be kept: a thousand of them, each with a table of its own that is as long as the learner likes, are too much.
+func lean(p *Process) *Process {
+	if len(p.Mounts) <= maxTables && len(p.Interfaces) <= maxTables {
+		return p
+	}
+	l := *p
+	if len(l.Mounts) > maxTables {
+		l.Mounts = nil
+	}
+	if len(l.Interfaces) > maxTables {
+		l.Interfaces = nil
+	}
+	return &l
+}
+
 func (t *telling) processes() {
 	var started, ended, ran []Event
 	unseen := 0
@@ -108,7 +126,7 @@ func (t *telling) processes() {
 			}
 			t.changed(was, p)
 			if !alike(was, p) {
-				t.passed = append(t.passed, was)
+				t.passed = append(t.passed, lean(was))
 			}
 			continue
 		}
@@ -121,10 +139,10 @@ func (t *telling) processes() {
 		if same(p, t.after[p.HostPid]) {
 			continue
 		}
-		gone := *p
+		gone := *lean(p)
 		l := t.lives[p.HostPid]
 		if l != nil && l.seen != nil && l.seen.Started.Equal(p.Started) { // it ran another program meanwhile
-			t.passed = append(t.passed, p)
+			t.passed = append(t.passed, lean(p))
 			gone = *l.seen
 		}
 		gone.Ended = true
