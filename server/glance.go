@@ -32,6 +32,7 @@ type glass struct {
 
 	looking sync.Mutex // one look after the other, with all that comes of it
 	looked  time.Time  // when the last one began
+	next    time.Time  // when the next one may begin, see look
 
 	mu       sync.Mutex
 	expected map[string]*expectation // predictions that wait to be measured
@@ -165,9 +166,19 @@ func (g *glass) run(ctx context.Context) {
 }
 
 // look reads the box once, for the exercises that are open, the predictions that wait, the panels on screen, and the timeline.
+//
+// What a look costs depends on what the learner has in the box, and how often there is one on how fast somebody types and asks. The
+// server pays for it; so after each it rests three times as long as it took, and no box has more than a quarter of a processor.
 func (g *glass) look(ctx context.Context) (check.State, error) {
 	g.looking.Lock()
 	defer g.looking.Unlock()
+	select {
+	case <-time.After(time.Until(g.next)):
+	case <-ctx.Done():
+		return check.State{}, ctx.Err()
+	}
+	began := time.Now()
+	defer func() { g.next = time.Now().Add(3 * time.Since(began)) }()
 	want := g.watcher.Want() | g.hub.Want()
 	waiting := g.waiting()
 	for _, x := range waiting {
