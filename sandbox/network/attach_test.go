@@ -7,6 +7,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/vishvananda/netlink"
+	"github.com/vishvananda/netns"
 	"golang.org/x/sys/unix"
 )
 
@@ -26,6 +28,29 @@ func TestFirstPacketArrives(t *testing.T) {
 		if tries > 0 {
 			t.Fatalf("the first connection took %v, and %d packets were sent again", time.Since(start), tries)
 		}
+	}
+}
+
+// TestGatewayIsKnown: the box need not learn where the gateway is, for which the kernel may have no room.
+func TestGatewayIsKnown(t *testing.T) {
+	g := openGateway(t, Config{})
+	b := newBox(t, g)
+	n, err := netlink.NewHandleAt(netns.NsHandle(b.file.Fd()), unix.NETLINK_ROUTE)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer n.Close()
+	neighbours, err := n.NeighList(0, netlink.FAMILY_V4)
+	if err != nil {
+		t.Fatal(err)
+	}
+	gateway, err := g.netlink.LinkByIndex(b.link.index)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(neighbours) != 1 || neighbours[0].State != netlink.NUD_PERMANENT || neighbours[0].IP.String() != b.link.Gateway() ||
+		neighbours[0].HardwareAddr.String() != gateway.Attrs().HardwareAddr.String() {
+		t.Errorf("the box's neighbours: got %+v, want only %s at %s, for good", neighbours, b.link.Gateway(), gateway.Attrs().HardwareAddr)
 	}
 }
 

@@ -47,6 +47,9 @@ func (l *Link) Gateway() string { return l.gateway.Address.String() }
 // Interface is the name of the cable's end in the gateway's namespace.
 func (l *Link) Interface() string { return "box" + strconv.Itoa(l.slot) }
 
+// mac is the MAC address of the gateway's end.
+func (l *Link) mac() net.HardwareAddr { return hardware(0x00, byte(l.slot>>8), byte(l.slot)) }
+
 // slotAddress is the sandbox's address: 10.77.1.1, 10.77.1.2, …
 func slotAddress(slot int) netip.Addr {
 	return netip.AddrFrom4([4]byte{10, 77, byte(1 + slot/perByte), byte(1 + slot%perByte)})
@@ -133,7 +136,7 @@ func (g *Gateway) AttachNamespace(ctx context.Context, ns *os.File) (_ *Link, er
 func (l *Link) plug(ns *os.File, theirs net.HardwareAddr) error {
 	attrs := netlink.NewLinkAttrs()
 	attrs.Name = l.Interface()
-	attrs.HardwareAddr = hardware(0x00, byte(l.slot>>8), byte(l.slot))
+	attrs.HardwareAddr = l.mac()
 	attrs.NumTxQueues, attrs.NumRxQueues = 1, 1 // not one for each processor
 	attrs.Flags = net.FlagUp
 	veth := &netlink.Veth{
@@ -199,6 +202,12 @@ func (l *Link) connect(ctx context.Context, n *netlink.Handle, eth0 int) error {
 	}
 	if err := n.RouteAdd(&netlink.Route{LinkIndex: eth0, Gw: l.gateway.Address.AsSlice()}); err != nil {
 		return fmt.Errorf("default route: %w", err)
+	}
+	// The kernel has one table of what ARP has learned for the whole machine, and one learner can fill it. What was never learned needs no place.
+	if err := n.NeighAdd(&netlink.Neigh{
+		LinkIndex: eth0, IP: l.gateway.Address.AsSlice(), HardwareAddr: l.mac(), State: netlink.NUD_PERMANENT,
+	}); err != nil {
+		return fmt.Errorf("neighbour of eth0: %w", err)
 	}
 	ctx, cancel := context.WithTimeout(ctx, netlinkTimeout)
 	defer cancel()
