@@ -76,6 +76,16 @@ var probes = map[string]func() error{
 		}
 		return os.WriteFile("/lab/stolen", nil, 0o600)
 	},
+	"over_ptmx": func() error { // mounts a symbolic link over ptmx
+		if err := os.Symlink("/dev/ptmx", "/lab/link"); err != nil {
+			return err
+		}
+		link, err := unix.OpenTree(unix.AT_FDCWD, "/lab/link", unix.OPEN_TREE_CLONE|unix.AT_SYMLINK_NOFOLLOW)
+		if err != nil {
+			return err
+		}
+		return unix.MoveMount(link, "", unix.AT_FDCWD, "/dev/pts/ptmx", unix.MOVE_MOUNT_F_EMPTY_PATH)
+	},
 	"x32": func() error { _, _, e := unix.Syscall(0x40000000|unix.SYS_GETPID, 0, 0, 0); return e },
 }
 
@@ -155,6 +165,24 @@ func TestTerminalIsStolen(t *testing.T) {
 	out, _ := io.ReadAll(terminal)
 	if !strings.Contains(string(out), "alive-42") {
 		t.Errorf("the shell is gone; it said %q", out)
+	}
+}
+
+// TestNoTerminalOfTheHost: what a learner puts in the place of ptmx is not opened for the next shell, least of all a way to the host's.
+func TestNoTerminalOfTheHost(t *testing.T) {
+	s := sandboxtest.Start(t, nil)
+	bring(t, s, "/lab/probe")
+	if got := s.Must("GLASSBOX_PROBE=over_ptmx /lab/probe"); got != "worked" {
+		t.Skipf("this kernel mounts no symbolic link: %s", got)
+	}
+	terminal, err := s.Shell(t.Context(), sandbox.Command{Argv: []string{"tty"}})
+	if err == nil {
+		out, _ := io.ReadAll(terminal)
+		terminal.Close()
+		t.Fatalf("a shell started, and its terminal is %q", out)
+	}
+	if !errors.Is(err, unix.EXDEV) && !errors.Is(err, unix.ELOOP) {
+		t.Errorf("got %v, want %v", err, unix.EXDEV)
 	}
 }
 

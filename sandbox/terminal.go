@@ -82,9 +82,13 @@ func (s *Sandbox) Shell(ctx context.Context, c Command) (*Terminal, error) {
 }
 
 // openPTY makes a pair in the sandbox's own devpts, from outside: the lab holds that file system by descriptor since
-// before the learner came, and asks it for the tty by ioctl (TIOCGPTPEER) and never by a path.
+// before the learner came, and asks it for the tty by ioctl (TIOCGPTPEER) and never by a path. What the learner has mounted over
+// ptmx is not opened: it may be a symbolic link, which would be followed on the host.
 func (s *Sandbox) openPTY(c Command) (ptmx *os.File, tty int, err error) {
-	fd, err := unix.Openat(int(s.devpts.Fd()), "ptmx", unix.O_RDWR|unix.O_NOCTTY|unix.O_CLOEXEC|unix.O_NONBLOCK, 0)
+	fd, err := unix.Openat2(int(s.devpts.Fd()), "ptmx", &unix.OpenHow{
+		Flags:   unix.O_RDWR | unix.O_NOCTTY | unix.O_CLOEXEC | unix.O_NONBLOCK,
+		Resolve: unix.RESOLVE_BENEATH | unix.RESOLVE_NO_SYMLINKS | unix.RESOLVE_NO_XDEV,
+	})
 	if err != nil {
 		return nil, -1, fmt.Errorf("open ptmx: %w", err)
 	}
