@@ -63,6 +63,9 @@ test("namespaces keep their letters, kind by kind", () => {
   assert.equal(l.letter("uts", 9), "a");
   assert.equal(l.letter("net", 8), "b");
   assert.equal(l.letter("net", 7), "a");
+  const pids = Array.from({ length: 26 }, (_, n) => l.letter("pid", n));
+  assert.equal(pids.indexOf("h"), -1, "h is the host's");
+  assert.equal(new Set(pids).size, 26);
 });
 
 test("the chart's ceiling leaves room above the limit, and does not follow every byte", () => {

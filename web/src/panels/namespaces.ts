@@ -24,6 +24,9 @@ interface Reading {
   names: Record<string, string> | null;
 }
 
+/** The letters there are: without h, which is the host's. */
+const signs = "abcdefgijklmnopqrstuvwxyz";
+
 /**
  * Letters gives every namespace of a kind that is not the box's a letter, in the order in which they appeared, and keeps
  * it: the same letter in a column is the same namespace.
@@ -38,7 +41,7 @@ export class Letters {
     if (known) return known;
     const n = this.#next.get(kind) ?? 0;
     this.#next.set(kind, n + 1);
-    const letter = String.fromCharCode(97 + (n % 26)) + (n >= 26 ? String(Math.floor(n / 26)) : "");
+    const letter = signs.charAt(n % signs.length) + (n >= signs.length ? String(Math.floor(n / signs.length)) : "");
     this.#of.set(key, letter);
     return letter;
   }

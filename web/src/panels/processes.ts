@@ -39,6 +39,7 @@ const states: Record<string, string> = {
 };
 
 const command = (p: Row): string => shortIds(p.cmdline) || `[${p.comm}]`;
+const root = (p: Row): string => (p.root && p.root !== "/" ? `root ${pathEnd(shortIds(p.root), 24)}` : "");
 const group = (p: Row): string => pathEnd(shortIds(p.cgroup), 16);
 
 /** The same processes from both sides: with the pid and uid that they have in the box, and those of the host. */
@@ -51,12 +52,13 @@ export default panel<Reading>({
         {
           head: "process",
           class: "wide-cell",
-          marks: ["cmdline", "comm"],
+          marks: ["cmdline", "comm", "root"],
           draw: (cell, p, fresh) => {
             indent(cell, p.depth);
-            if (fresh) cell.append(el("span", { class: "command" }));
-            const name = cell.firstElementChild;
+            if (fresh) cell.append(el("span", { class: "command" }), " ", el("span", { class: "root" }));
+            const [name, within] = cell.children;
             if (name) setText(name, command(p), true);
+            if (within) setText(within, root(p), true);
             cell.title = `${p.cmdline || p.comm}\ngroup ${p.cgroup}${p.root && p.root !== "/" ? `\nroot ${p.root}` : ""}${p.terminal ? `\non ${p.terminal}` : ""}`;
           },
         },
@@ -117,7 +119,7 @@ export default panel<Reading>({
         row.toggleAttribute("data-nested", p.nested);
         row.toggleAttribute("data-zombie", p.state === "Z");
         // In a narrow panel what is long has a line of its own.
-        row.toggleAttribute("data-long", p.depth * 2 + command(p).length > 14);
+        row.toggleAttribute("data-long", p.depth * 2 + command(p).length + root(p).length > 14);
         row.toggleAttribute("data-deep", group(p).length > 7);
         row.style.setProperty("--depth", String(p.depth));
       },
