@@ -178,7 +178,7 @@ func TestVerdict(t *testing.T) {
 			Status: NotYet, Check: 0, Evidence: []Evidence{{File: "/proc/9/status", Want: "with CAP_KILL", Got: "CAP_CHOWN"}},
 		}},
 		{"a search within", []string{`any(processes, .comm == "sleep" && any(.capabilities.bounding, # == "CAP_KILL"))`}, Verdict{
-			Status: NotYet, Check: 0, Evidence: []Evidence{{File: "/proc/9/status", Want: "yes", Got: "no"}},
+			Status: NotYet, Check: 0, Evidence: []Evidence{{File: "/proc/9/status", Want: "one with CAP_KILL", Got: "none of 9"}},
 		}},
 		{"what a search within comes near to", []string{`any(processes, .ns.mnt.own && any(.mounts, .path == "/" && "ro" in .options))`}, Verdict{
 			Status: NotYet, Check: 0, Evidence: []Evidence{{File: "/proc/9/mountinfo", Want: "with ro", Got: "rw"}},
@@ -202,13 +202,31 @@ func TestVerdict(t *testing.T) {
 			Status: NotYet, Check: 0, Evidence: []Evidence{{File: "/proc/9/status", Want: "with CAP_KILL", Got: "9, without CAP_KILL"}},
 		}},
 		{"no process comes near", []string{`any(processes, .comm == "top" && .ns.net.own)`}, Verdict{
-			Status: NotYet, Check: 0, Evidence: []Evidence{{File: "/proc/*/status", Want: "one with comm top", Got: "none of 3"}},
+			Status: NotYet, Check: 0, Evidence: []Evidence{{File: "/proc/*/status", Want: "one with Name top", Got: "none of 3"}},
+		}},
+		{"none has a namespace of its own", []string{`any(processes, .ns.ipc.own && .cgroup == "/demo")`}, Verdict{
+			Status: NotYet, Check: 0, Evidence: []Evidence{{File: "/proc/*/ns/ipc", Want: "one with its own ipc", Got: "none of 3"}},
+		}},
+		{"none of those", []string{`any(filter(processes, .ns.net.own), .own_filters > 0)`}, Verdict{
+			Status: NotYet, Check: 0, Evidence: []Evidence{{File: "/proc/*/status", Want: "one with Seccomp_filters more than 0", Got: "none of 1"}},
+		}},
+		{"none has what is searched within", []string{`any(processes, any(.mounts, .path == "/mnt" && .type == "tmpfs"))`}, Verdict{
+			Status: NotYet, Check: 0, Evidence: []Evidence{{File: "/proc/*/mountinfo", Want: "one with path /mnt", Got: "none of 3"}},
+		}},
+		{"none of a list that a process has", []string{`any(process(9).mounts, .path == "/mnt")`}, Verdict{
+			Status: NotYet, Check: 0, Evidence: []Evidence{{File: "/proc/9/mountinfo", Want: "one with path /mnt", Got: "none of 2"}},
+		}},
+		{"none of some texts", []string{`any(process(9).capabilities.effective, # endsWith "_ADMIN")`}, Verdict{
+			Status: NotYet, Check: 0, Evidence: []Evidence{{File: "/proc/9/status", Want: "one that ends with _ADMIN", Got: "none of 1"}},
+		}},
+		{"several", []string{`has_all(process(9).capabilities.effective, "CAP_CHOWN", "CAP_KILL")`}, Verdict{
+			Status: NotYet, Check: 0, Evidence: []Evidence{{File: "/proc/9/status", Want: "with CAP_CHOWN, CAP_KILL", Got: "CAP_CHOWN"}},
 		}},
 		{"a process that should not be", []string{`not any(processes, .comm == "sleep")`}, Verdict{
 			Status: NotYet, Check: 0, Evidence: []Evidence{{File: "/proc/9/status", Want: "not sleep", Got: "sleep"}},
 		}},
 		{"no process that should not be", []string{`not any(processes, .comm == "top")`}, Verdict{
-			Status: Passed, Check: -1, Evidence: []Evidence{{File: "/proc/*/status", Want: "none with comm top", Got: "none of 3"}},
+			Status: Passed, Check: -1, Evidence: []Evidence{{File: "/proc/*/status", Want: "none with Name top", Got: "none of 3"}},
 		}},
 		{"a process within a process", []string{`any(processes, let a = #; a.comm == "sleep" && any(processes, .pid != a.pid && .cgroup == a.cgroup))`}, Verdict{
 			Status: NotYet, Check: 0,

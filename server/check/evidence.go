@@ -106,7 +106,12 @@ func comparisonOf(n ast.Node) comparison {
 			}
 		}
 		return comparison{left: x.Left, operator: x.Operator, right: x.Right}
-	case *ast.MemberNode, *ast.CallNode:
+	case *ast.CallNode:
+		if f, ok := x.Callee.(*ast.IdentifierNode); ok && f.Value == "has_all" && len(x.Arguments) > 1 {
+			return comparison{left: x.Arguments[0], operator: "has", right: &ast.ArrayNode{Nodes: x.Arguments[1:]}}
+		}
+		return comparison{left: n}
+	case *ast.MemberNode:
 		return comparison{left: n}
 	}
 	return comparison{}
@@ -383,29 +388,33 @@ func placeOf(n ast.Node) string {
 
 // tagOf is the tag that names the kernel file of a field, the outer fields first: cpu.stat of CPUStat, ns/net of Namespaces.Net.
 func tagOf(object any, fields ...string) string {
-	tag := ""
-	t := reflect.TypeOf(object)
+	file, _ := tagIn(reflect.TypeOf(object), fields...)
+	return file
+}
+
+// tagIn is tagOf for a type, with the name of the line in that file where there is one: status and Name of Comm.
+func tagIn(t reflect.Type, fields ...string) (file, line string) {
 	for _, name := range fields {
-		for t.Kind() == reflect.Pointer {
-			t = t.Elem()
-		}
-		if t.Kind() != reflect.Struct {
-			break
-		}
 		f, ok := fieldOf(t, name)
 		if !ok {
 			break
 		}
 		if found := f.Tag.Get("file"); found != "" {
-			tag, _, _ = strings.Cut(found, ":")
+			file, line, _ = strings.Cut(found, ":")
 		}
 		t = f.Type
 	}
-	return tag
+	return file, line
 }
 
-// fieldOf finds a field by its name in expressions, in embedded types too.
+// fieldOf finds a field of a struct, or of what points to one, by its name in expressions, in embedded types too.
 func fieldOf(t reflect.Type, name string) (reflect.StructField, bool) {
+	for t != nil && t.Kind() == reflect.Pointer {
+		t = t.Elem()
+	}
+	if t == nil || t.Kind() != reflect.Struct {
+		return reflect.StructField{}, false
+	}
 	for f := range t.Fields() {
 		if f.Tag.Get("expr") == name {
 			return f, true

@@ -2,6 +2,7 @@ package check
 
 import (
 	"fmt"
+	"reflect"
 	"slices"
 	"strings"
 
@@ -73,39 +74,67 @@ func (s search) evidence(in env, holds bool) []Evidence {
 
 // none tells that no element satisfies the terms.
 func (s search) none(in env, terms []ast.Node) []Evidence {
-	n, ok := s.compute(in, fmt.Sprintf("len(%s)", s.list))
-	if !ok {
+	list, ok := s.compute(in, s.list.String())
+	all := reflect.ValueOf(list)
+	if !ok || all.Kind() != reflect.Slice {
 		return nil
+	}
+	element := all.Type().Elem()
+	if element.Kind() == reflect.Interface && all.Len() > 0 { // a list that was filtered
+		element = reflect.TypeOf(all.Index(0).Interface())
 	}
 	words := make([]string, 0, len(terms))
 	for _, t := range terms {
-		word, ok := describe(in, t)
+		word, ok := describe(in, element, t)
 		if !ok {
 			return nil // as an expression it says nothing to who has not written it
 		}
 		words = append(words, word)
 	}
-	want := "one with " + strings.Join(words, ", ")
+	want := "one " + strings.Join(words, ", ")
 	if s.negated {
-		want = "none with " + strings.Join(words, ", ")
+		want = "none " + strings.Join(words, ", ")
 	}
-	file := placeOf(s.list)
+	file := s.place(in)
 	if file == places["processes"] {
-		if fields := fieldsIn(comparisonOf(terms[0]).left); len(fields) > 0 {
-			file += "/" + tagOf(&process{}, fields...)
+		read := terms[0]
+		if inner, ok := searchOf(read); ok {
+			read = inner.list
+		} else if c := comparisonOf(read); c.left != nil {
+			read = c.left
 		}
+		file += "/" + tagOf(&process{}, fieldsIn(read)...)
 	}
-	return []Evidence{{File: strings.TrimSuffix(file, "/"), Want: want, Got: fmt.Sprintf("none of %s", say(n))}}
+	return []Evidence{{File: strings.TrimSuffix(file, "/"), Want: want, Got: fmt.Sprintf("none of %d", all.Len())}}
 }
 
-// describe says in words what a term asks of an element: its own net, hostname teapot. It is not ok where that takes more than words.
-func describe(in env, term ast.Node) (words string, ok bool) {
+// place names the file that the list is read from.
+func (s search) place(in env) string {
+	f, err := newFact(comparison{left: s.list}, s.list)
+	if err != nil {
+		return placeOf(s.list)
+	}
+	return f.file(in)
+}
+
+// describe says in words what a term asks of an element of that type: with its own net, with Name sleep. A line of a kernel's file is called by its
+// name. It is not ok where that takes more than words.
+func describe(in env, element reflect.Type, term ast.Node) (words string, ok bool) {
+	if inner, is := searchOf(term); is && !inner.negated {
+		return describe(in, elementOf(element, fieldsIn(inner.list)), inner.terms[0])
+	}
 	c := comparisonOf(term)
 	fields := fieldsIn(c.left)
-	if _, is := c.left.(*ast.MemberNode); !is || len(fields) == 0 {
+	switch c.left.(type) {
+	case *ast.MemberNode:
+	case *ast.PointerNode: // the element itself, which is a text or a number
+	default:
 		return "", false
 	}
 	name := lastOf(fields)
+	if _, line := tagIn(element, fields...); line != "" {
+		name = line
+	}
 	switch {
 	case c.right != nil:
 		program, err := part(c.right)
@@ -113,13 +142,35 @@ func describe(in env, term ast.Node) (words string, ok bool) {
 			return "", false
 		}
 		value, err := run(program, in)
-		return name + " " + phrase(c.operator, c.negated, sayField(name, value)), err == nil
-	case c.negated:
+		what, some := strings.CutPrefix(phrase(c.operator, c.negated, sayField(lastOf(fields), value)), "something ")
+		switch {
+		case name != "":
+			what = "with " + name + " " + what
+		case !some:
+			what = "with " + what
+		}
+		return what, err == nil
+	case c.negated || name == "":
 		return "", false
 	case name == "own" && len(fields) > 1:
-		return "its own " + fields[len(fields)-2], true
+		return "with its own " + fields[len(fields)-2], true
 	}
-	return name, true
+	return "with " + name, true
+}
+
+// elementOf is the type of the elements of a list that is a field of a type; nil where that is no list.
+func elementOf(t reflect.Type, fields []string) reflect.Type {
+	for _, name := range fields {
+		f, ok := fieldOf(t, name)
+		if !ok {
+			return nil
+		}
+		t = f.Type
+	}
+	if t == nil || t.Kind() != reflect.Slice {
+		return nil
+	}
+	return t.Elem()
 }
 
 // searchOf takes a term that is a search itself: any(…) or not any(…).
@@ -174,7 +225,7 @@ func (s search) of(in env, n int, term ast.Node) []Evidence {
 		return all
 	}
 	c := comparisonOf(term)
-	e := Evidence{Want: text([]ast.Node{term})}
+	e := Evidence{}
 	if c.left != nil {
 		got, ok := s.first(in, fmt.Sprintf("map(%s, (%s))", those, c.left))
 		if !ok {
@@ -205,7 +256,7 @@ func (s search) of(in env, n int, term ast.Node) []Evidence {
 		fields = fieldsIn(term)
 	}
 	if e.File = placeIn(element, fields...); e.File == "" {
-		e.File = placeOf(s.list)
+		e.File = s.place(in)
 	}
 	return []Evidence{e}
 }
