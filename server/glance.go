@@ -165,10 +165,14 @@ func (g *glass) run(ctx context.Context) {
 	}
 }
 
+// rest is how long to rest after a look that took so long: three times that, so that a box has a quarter of a processor at most. No longer
+// than a second, though: on a machine that is merely busy verdicts must not stay away, nor what has to hold for a time begin anew.
+func rest(took time.Duration) time.Duration { return min(3*took, time.Second) }
+
 // look reads the box once, for the exercises that are open, the predictions that wait, the panels on screen, and the timeline.
 //
 // What a look costs depends on what the learner has in the box, and how often there is one on how fast somebody types and asks. The
-// server pays for it; so after each it rests three times as long as it took, and no box has more than a quarter of a processor.
+// server pays for it; so after each it rests, see rest.
 func (g *glass) look(ctx context.Context) (check.State, error) {
 	g.looking.Lock()
 	defer g.looking.Unlock()
@@ -178,7 +182,7 @@ func (g *glass) look(ctx context.Context) (check.State, error) {
 		return check.State{}, ctx.Err()
 	}
 	began := time.Now()
-	defer func() { g.next = time.Now().Add(3 * time.Since(began)) }()
+	defer func() { g.next = time.Now().Add(rest(time.Since(began))) }()
 	want := g.watcher.Want() | g.hub.Want()
 	waiting := g.waiting()
 	for _, x := range waiting {

@@ -18,8 +18,8 @@ func (b *buffers) get() *[]byte {
 	return &s
 }
 
-// maxFile bounds what is read of one kernel file, in bytes, and in one look of the mounts, and of the interfaces, of all namespaces. A sandbox has a bounded number of mounts and processes, so a
-// file of the kernel's is larger only if the learner tries to hurt.
+// maxFile bounds what is read of one kernel file, in bytes, and in one look of the mounts, and of the interfaces, of all namespaces. A
+// sandbox has a bounded number of mounts and processes, so a file of the kernel's is larger only if the learner tries to hurt.
 const maxFile = 4 << 20
 
 // errTooLarge says that a file of the kernel's is longer than any honest one.
