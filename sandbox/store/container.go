@@ -243,6 +243,9 @@ func (l *look) output(file string) (string, error) {
 		return "", err
 	}
 	defer n.Close()
+	if err := l.take(min(n.Stat.Size, maxLog)); err != nil {
+		return "", &Error{file, err}
+	}
 	b, err := n.Begin(maxLog)
 	if err != nil {
 		return "", &Error{file, err}

@@ -412,6 +412,42 @@ func TestHostileContainer(t *testing.T) {
 	}
 }
 
+// TestMuchInAll has a hundred containers with one long configuration and one long log, which take the disk's room only once.
+func TestMuchInAll(t *testing.T) {
+	for file, part := range map[string]Part{"config.json": 0, "ctr.log": Output} {
+		f, st := plant(t)
+		f.web()
+		userdata := root + "/overlay-containers/" + id(0xc) + "/userdata/"
+		text := "{" + strings.Repeat(" ", 400_000) + "}"
+		if file == "ctr.log" {
+			text = strings.Repeat("t stdout F one\n", 30_000)
+		}
+		f.write(userdata+file, text)
+		var all []string
+		for n := range 100 {
+			of := id(0x1000 + n)
+			all = append(all, fmt.Sprintf(`{"id":%q,"metadata":"{\"name\":\"n%d\"}"}`, of, n))
+			linked := filepath.Join(f.dir, root, "overlay-containers", of, "userdata", file)
+			if err := os.MkdirAll(filepath.Dir(linked), 0o755); err != nil {
+				t.Fatal(err)
+			}
+			if err := os.Link(filepath.Join(f.dir, userdata, file), linked); err != nil {
+				t.Fatal(err)
+			}
+		}
+		f.write(root+"/overlay-containers/containers.json", "["+strings.Join(all, ",")+"]")
+		if c, err := st.Container("n7", part); err != nil || !c.Exists {
+			t.Errorf("%s: one of them: got %v, %v", file, c, err)
+		}
+		if _, err := st.Containers(part); !errors.Is(err, kernel.ErrTooLarge) {
+			t.Errorf("%s: all of them: got %v, want %v", file, err, kernel.ErrTooLarge)
+		}
+		if st.held > maxAll {
+			t.Errorf("%s: %d bytes are remembered, want at most %d", file, st.held, maxAll)
+		}
+	}
+}
+
 func second[T any](_ T, err error) error { return err }
 
 func truncate(f *tree, file string, size int64) {

@@ -28,6 +28,7 @@ const (
 	maxChain  = 512       // layers of an image; overlayfs takes 500
 	maxFiles  = 300_000   // files of a layer
 	maxKept   = 1024      // files and layers that are remembered
+	maxAll    = 8 << 20   // bytes of all files that one question needs, and of those that are remembered
 )
 
 // patience bounds how long one question may take. The file systems of a sandbox answer at once; one that a program of the learner's
@@ -61,6 +62,7 @@ type Store struct {
 
 	// What was read, by path. Whoever has the turn may use them.
 	files  map[string]kept
+	held   int64 // bytes of these files
 	layers map[string]*contents
 }
 
@@ -83,6 +85,30 @@ type look struct {
 	*Store
 	root  *kernel.Node
 	until time.Time
+	read  int64 // bytes so far
+}
+
+// take counts what the answer is made of. One file may have many names, and what is parsed is many times as large as its text.
+func (l *look) take(bytes int64) error {
+	if l.read += bytes; l.read > maxAll {
+		return fmt.Errorf("%w: all in all more than %d bytes", kernel.ErrTooLarge, int64(maxAll))
+	}
+	return nil
+}
+
+// remember keeps what was made of a file, and forgets all others where that is too much.
+func (s *Store) remember(file string, k kept) {
+	s.forget(file)
+	if s.held += k.stamp.Size; len(s.files) >= maxKept || s.held > maxAll {
+		clear(s.files)
+		s.held = k.stamp.Size
+	}
+	s.files[file] = k
+}
+
+func (s *Store) forget(file string) {
+	s.held -= s.files[file].stamp.Size
+	delete(s.files, file)
 }
 
 // ask answers a question, while no other is answered, within [patience]. One that takes longer is left to itself; until it ends, all
@@ -104,7 +130,7 @@ func (s *Store) ask(answer func(*look) error) error {
 			return
 		}
 		defer sandbox.Close()
-		done <- answer(&look{s, sandbox, time.Now().Add(patience)})
+		done <- answer(&look{Store: s, root: sandbox, until: time.Now().Add(patience)})
 	}()
 	select {
 	case err := <-done:
@@ -119,7 +145,7 @@ func (s *Store) ask(answer func(*look) error) error {
 func read[T any](l *look, file string, most int, parse func([]byte) (T, error)) (value T, err error) {
 	n, err := l.root.Open(file)
 	if errors.Is(err, fs.ErrNotExist) {
-		delete(l.files, file)
+		l.forget(file)
 		return value, nil
 	}
 	if err != nil {
@@ -127,6 +153,9 @@ func read[T any](l *look, file string, most int, parse func([]byte) (T, error)) 
 	}
 	defer n.Close()
 	stamp := n.Stamp()
+	if err := l.take(min(stamp.Size, int64(most))); err != nil {
+		return value, &Error{file, err}
+	}
 	if k, ok := l.files[file]; ok && k.stamp == stamp {
 		if value, ok := k.value.(T); ok {
 			return value, k.err
@@ -139,10 +168,7 @@ func read[T any](l *look, file string, most int, parse func([]byte) (T, error)) 
 	if err != nil {
 		err = &Error{file, err}
 	}
-	if len(l.files) >= maxKept {
-		clear(l.files)
-	}
-	l.files[file] = kept{stamp, value, err}
+	l.remember(file, kept{stamp, value, err})
 	return value, err
 }
 
