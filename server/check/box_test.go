@@ -128,7 +128,11 @@ func TestContainers(t *testing.T) {
 			`container("bare").read_only and len(container("bare").mounts) == 0`,
 			`len(container("bare").process.capabilities.bounding) == 0 and not container("bare").privileged`,
 			`all(container("bare").process.interfaces, .name == "lo")`,
+			`container("bare").published == []`,
 		)
+		s.Must("docker run -d --name ports -p 8080:80 -p 127.0.0.1:9053:53/udp mini sleep 1000")
+		holds(`container("ports").published == ["127.0.0.1:9053/udp", "8080/tcp"]`)
+		s.Must("docker rm -f -t 0 ports")
 	})
 
 	t.Run("it stops", func(t *testing.T) {

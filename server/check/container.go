@@ -21,6 +21,8 @@ type container struct {
 	Process   *process   `expr:"process" file:"status" doc:"Its first process: its namespaces, capabilities, filters, mounts, control group. exists == false while it does not run."`
 	Processes []*process `expr:"processes" file:"mountinfo" doc:"All processes whose root it is."`
 	Shares    []string   `expr:"shares" file:"ns" doc:"The kinds of namespaces that it shares with the sandbox, sorted: cgroup, ipc, mnt, net, pid, time, user, uts. An ordinary container shares time and user; on cgroup version 1 cgroup, too."`
+	// By a socket the engine keeps a port from being taken by anybody else.
+	Published []string `expr:"published" file:"fd" doc:"The ports of the sandbox that are published for it while it runs, sorted: 8080/tcp of docker run -p 8080:80, 127.0.0.1:53/udp of -p 127.0.0.1:53:5353/udp. They are the sockets that its monitor, conmon, the parent of its first process, holds; to which of its own ports they lead no file tells."`
 	// Not the engine's word for it, but what --privileged is about.
 	Privileged bool `expr:"privileged" file:"status" doc:"Whether its first process has every capability that the sandbox's PID 1 has, and no filter of its own."`
 
@@ -41,8 +43,11 @@ func containersOf(s State, processes []*process, with storeWant) func(string) (*
 				return nil, err
 			}
 		}
-		found[name] = newContainer(c, s.View, processes)
-		return found[name], nil
+		x, err := newContainer(c, s.View, processes, with)
+		if err == nil {
+			found[name] = x
+		}
+		return x, err
 	}
 }
 
@@ -53,10 +58,17 @@ func allContainers(s State, processes []*process, with storeWant) ([]*container,
 		return all, nil
 	}
 	containers, err := s.Store.Containers(partsOf(with))
-	for _, c := range containers {
-		all = append(all, newContainer(c, s.View, processes))
+	if err != nil {
+		return all, err
 	}
-	return all, err
+	for _, c := range containers {
+		x, err := newContainer(c, s.View, processes, with)
+		if err != nil {
+			return all, err
+		}
+		all = append(all, x)
+	}
+	return all, nil
 }
 
 func partsOf(with storeWant) (parts store.Part) {
@@ -71,10 +83,10 @@ func partsOf(with storeWant) (parts store.Part) {
 
 // newContainer joins a container of the store with the processes of the View: those whose root is the overlay that writes to the
 // container's layer.
-func newContainer(c *store.Container, v *kernel.View, processes []*process) *container {
-	x := &container{Container: c, State: "stopped", Process: &process{Process: &kernel.Process{}}, File: c.File}
+func newContainer(c *store.Container, v *kernel.View, processes []*process, with storeWant) (*container, error) {
+	x := &container{Container: c, State: "stopped", Published: []string{}, Process: &process{Process: &kernel.Process{}}, File: c.File}
 	if !c.Exists || c.Layer == "" {
-		return x
+		return x, nil
 	}
 	// The engine may have given the kernel a path that is not absolute, but it ends with LAYER/diff.
 	layer := path.Join(path.Base(path.Dir(c.Layer)), path.Base(c.Layer))
@@ -89,9 +101,16 @@ func newContainer(c *store.Container, v *kernel.View, processes []*process) *con
 		}
 	}
 	if !x.Process.Exists {
-		return x
+		return x, nil
 	}
 	p := x.Process
+	if with&wantPublished != 0 && p.Ppid > 1 {
+		ports, err := v.FindPorts(v.Process(p.Ppid))
+		if err != nil {
+			return x, err
+		}
+		x.Published = append(x.Published, ports...)
+	}
 	x.Running, x.State, x.Pid = true, "running", p.Pid
 	for _, group := range []string{p.Cgroups[""], p.Cgroups["freezer"]} {
 		if group != "" && group != "/" && v.Cgroup(group).Frozen {
@@ -109,7 +128,7 @@ func newContainer(c *store.Container, v *kernel.View, processes []*process) *con
 			}
 		}
 	}
-	return x
+	return x, nil
 }
 
 // first tells whether a process comes before another as the first of a container: the one that is PID 1 of a pid namespace of its own, else
@@ -146,6 +165,8 @@ func (c *container) where(fields ...string) string {
 	switch {
 	case fields[0] == "process" && len(fields) > 1:
 		return placeIn(c.Process, fields[1:]...)
+	case fields[0] == "published" && c.Running:
+		return "/proc/" + strconv.Itoa(c.Process.Ppid) + "/fd"
 	case stored:
 		return c.Evidence(tagOf(c.Container, fields...))
 	case c.Running:

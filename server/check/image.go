@@ -24,6 +24,7 @@ const (
 	wantContainers                       // all containers, and not only those that are asked for
 	wantChanges                          // what containers have changed
 	wantOutput                           // and what they printed
+	wantPublished                        // and which ports are kept for them
 )
 
 // storeNeeds says what a field needs that is read of the store only where an expression has it.
@@ -33,6 +34,7 @@ var storeNeeds = map[string]storeWant{
 	"deletes":      wantWalk,
 	"changes":      wantChanges,
 	"output":       wantOutput,
+	"published":    wantPublished,
 }
 
 // storeWantOf says what an expression reads of the store.
