@@ -64,7 +64,7 @@ type Process struct {
 	// SeccompFilters is how many seccomp filters it has, the sandbox's own one included.
 	SeccompFilters int `expr:"seccomp_filters" json:"seccomp_filters" file:"status:Seccomp_filters"`
 	// OwnFilters is how many seccomp filters it has beyond those of the sandbox's PID 1.
-	OwnFilters int `expr:"own_filters" json:"own_filters" file:"status:Seccomp_filters"`
+	OwnFilters int `expr:"own_filters" json:"own_filters" file:"status:Seccomp_filters beyond the box’s"`
 	// NoNewPrivs says that execve cannot give it more privileges (PR_SET_NO_NEW_PRIVS(2const)).
 	NoNewPrivs bool `expr:"no_new_privs" json:"no_new_privs" file:"status:NoNewPrivs"`
 	// Threads is the number of its threads.

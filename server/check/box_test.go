@@ -155,9 +155,9 @@ func TestContainers(t *testing.T) {
 			`container("bare").privileged`:               "status",
 			`len(container("bare").shares) == 0`:         "ns",
 			`container("bare").state == "stopped"`:       "mountinfo",
-			`container("bare").process.own_filters == 0`: "status",
+			`container("bare").process.own_filters == 0`: "status, its Seccomp_filters beyond the box’s",
 			`not container("bare").process.ns.net.own`:   "ns",
-			`container("bare").process.uid == 1`:         "status",
+			`container("bare").process.uid == 1`:         "status, its Uid",
 		} {
 			v := judge(text)
 			pid := s.Must("docker inspect -f '{{.State.Pid}}' bare")

@@ -168,17 +168,19 @@ func TestVerdict(t *testing.T) {
 		}},
 		{"a process of several", []string{`any(processes, .comm == "sleep" && .ns.net.own && "CAP_CHOWN" in .capabilities.effective)`}, Verdict{
 			Status: Passed, Check: -1, Evidence: []Evidence{
-				{File: "/proc/9/status", Got: "sleep"}, {File: "/proc/9/ns/net", Got: "its own"}, {File: "/proc/9/status", Got: "CAP_CHOWN"},
+				{File: "/proc/9/status, its Name", Got: "sleep"},
+				{File: "/proc/9/ns/net", Got: "its own"},
+				{File: "/proc/9/status, its CapEff", Got: "CAP_CHOWN"},
 			},
 		}},
 		{"the process that comes nearest", []string{`any(processes, .comm == "sleep" && .ns.net.own && .ns.user.own && .cgroup == "/x")`}, Verdict{
 			Status: NotYet, Check: 0, Evidence: []Evidence{{File: "/proc/9/ns/user", Want: "its own", Got: "not its own"}},
 		}},
 		{"what it lacks", []string{`any(processes, .comm == "sleep" && "CAP_KILL" in .capabilities.effective)`}, Verdict{
-			Status: NotYet, Check: 0, Evidence: []Evidence{{File: "/proc/9/status", Want: "with CAP_KILL", Got: "CAP_CHOWN"}},
+			Status: NotYet, Check: 0, Evidence: []Evidence{{File: "/proc/9/status, its CapEff", Want: "with CAP_KILL", Got: "CAP_CHOWN"}},
 		}},
 		{"a search within", []string{`any(processes, .comm == "sleep" && any(.capabilities.bounding, # == "CAP_KILL"))`}, Verdict{
-			Status: NotYet, Check: 0, Evidence: []Evidence{{File: "/proc/9/status", Want: "one with CAP_KILL", Got: "none of 9"}},
+			Status: NotYet, Check: 0, Evidence: []Evidence{{File: "/proc/9/status, its CapBnd", Want: "one with CAP_KILL", Got: "none of 9"}},
 		}},
 		{"what a search within comes near to", []string{`any(processes, .ns.mnt.own && any(.mounts, .path == "/" && "ro" in .options))`}, Verdict{
 			Status: NotYet, Check: 0, Evidence: []Evidence{{File: "/proc/9/mountinfo", Want: "with ro", Got: "rw"}},
@@ -196,10 +198,10 @@ func TestVerdict(t *testing.T) {
 		}},
 		{"what is more than words", []string{`any(processes, string(.pid) == "0" && .ns.net.own)`}, Verdict{Status: NotYet, Check: 0}},
 		{"what is too much", []string{`any(processes, .comm == "sleep" && not ("CAP_CHOWN" in .capabilities.effective))`}, Verdict{
-			Status: NotYet, Check: 0, Evidence: []Evidence{{File: "/proc/9/status", Want: "without CAP_CHOWN", Got: "CAP_CHOWN"}},
+			Status: NotYet, Check: 0, Evidence: []Evidence{{File: "/proc/9/status, its CapEff", Want: "without CAP_CHOWN", Got: "CAP_CHOWN"}},
 		}},
 		{"one of many", []string{`any(processes, .comm == "sleep" && "CAP_KILL" in .capabilities.bounding)`}, Verdict{
-			Status: NotYet, Check: 0, Evidence: []Evidence{{File: "/proc/9/status", Want: "with CAP_KILL", Got: "9, without CAP_KILL"}},
+			Status: NotYet, Check: 0, Evidence: []Evidence{{File: "/proc/9/status, its CapBnd", Want: "with CAP_KILL", Got: "9, without CAP_KILL"}},
 		}},
 		{"no process comes near", []string{`any(processes, .comm == "top" && .ns.net.own)`}, Verdict{
 			Status: NotYet, Check: 0, Evidence: []Evidence{{File: "/proc/*/status", Want: "one with Name top", Got: "none of 3"}},
@@ -208,7 +210,7 @@ func TestVerdict(t *testing.T) {
 			Status: NotYet, Check: 0, Evidence: []Evidence{{File: "/proc/*/ns/ipc", Want: "one with its own ipc", Got: "none of 3"}},
 		}},
 		{"none of those", []string{`any(filter(processes, .ns.net.own), .own_filters > 0)`}, Verdict{
-			Status: NotYet, Check: 0, Evidence: []Evidence{{File: "/proc/*/status", Want: "one with Seccomp_filters more than 0", Got: "none of 1"}},
+			Status: NotYet, Check: 0, Evidence: []Evidence{{File: "/proc/*/status", Want: "one with Seccomp_filters beyond the box’s more than 0", Got: "none of 1"}},
 		}},
 		{"none has what is searched within", []string{`any(processes, any(.mounts, .path == "/mnt" && .type == "tmpfs"))`}, Verdict{
 			Status: NotYet, Check: 0, Evidence: []Evidence{{File: "/proc/*/mountinfo", Want: "one with path /mnt", Got: "none of 3"}},
@@ -217,16 +219,21 @@ func TestVerdict(t *testing.T) {
 			Status: NotYet, Check: 0, Evidence: []Evidence{{File: "/proc/9/mountinfo", Want: "one with path /mnt", Got: "none of 2"}},
 		}},
 		{"none of some texts", []string{`any(process(9).capabilities.effective, # endsWith "_ADMIN")`}, Verdict{
-			Status: NotYet, Check: 0, Evidence: []Evidence{{File: "/proc/9/status", Want: "one that ends with _ADMIN", Got: "none of 1"}},
+			Status: NotYet, Check: 0, Evidence: []Evidence{{File: "/proc/9/status, its CapEff", Want: "one that ends with _ADMIN", Got: "none of 1"}},
 		}},
 		{"several", []string{`has_all(process(9).capabilities.effective, "CAP_CHOWN", "CAP_KILL")`}, Verdict{
-			Status: NotYet, Check: 0, Evidence: []Evidence{{File: "/proc/9/status", Want: "with CAP_CHOWN, CAP_KILL", Got: "CAP_CHOWN"}},
+			Status: NotYet, Check: 0, Evidence: []Evidence{{File: "/proc/9/status, its CapEff", Want: "with CAP_CHOWN, CAP_KILL", Got: "CAP_CHOWN"}},
 		}},
 		{"a process that should not be", []string{`not any(processes, .comm == "sleep")`}, Verdict{
-			Status: NotYet, Check: 0, Evidence: []Evidence{{File: "/proc/9/status", Want: "not sleep", Got: "sleep"}},
+			Status: NotYet, Check: 0, Evidence: []Evidence{{File: "/proc/9/status, its Name", Want: "not sleep", Got: "sleep"}},
 		}},
 		{"no process that should not be", []string{`not any(processes, .comm == "top")`}, Verdict{
 			Status: Passed, Check: -1, Evidence: []Evidence{{File: "/proc/*/status", Want: "none with Name top", Got: "none of 3"}},
+		}},
+		{"a group of a process", []string{`any(processes, .comm == "sleep" && cgroup(.cgroup).memory_max > GiB)`}, Verdict{
+			Status: NotYet, Check: 0, Evidence: []Evidence{
+				{File: "/sys/fs/cgroup/demo", Want: "more than 1073741824 (1 GiB)", Got: "76546048 (73 MiB)"},
+			},
 		}},
 		{"a process within a process", []string{`any(processes, let a = #; a.comm == "sleep" && any(processes, .pid != a.pid && .cgroup == a.cgroup))`}, Verdict{
 			Status: NotYet, Check: 0,

@@ -355,7 +355,11 @@ func placeIn(object any, fields ...string) string {
 		if x.Ended {
 			return "pid " + say(x.Pid) + ", which has ended"
 		}
-		return "/proc/" + say(x.Pid) + "/" + tagOf(x, fields...)
+		place := "/proc/" + say(x.Pid) + "/"
+		if file, line := tagIn(reflect.TypeFor[process](), fields...); file == "status" && line != "" {
+			return place + file + ", its " + line // it has sixty lines
+		}
+		return place + tagOf(x, fields...)
 	}
 	return ""
 }

@@ -255,10 +255,41 @@ func (s search) of(in env, n int, term ast.Node) []Evidence {
 	if c.left == nil {
 		fields = fieldsIn(term)
 	}
-	if e.File = placeIn(element, fields...); e.File == "" {
+	if call, of := calledIn(c.left); call != nil { // cgroup(.cgroup).memory_max is not read from the element
+		if object, ok := s.first(in, fmt.Sprintf("map(%s, (%s))", those, call)); ok {
+			e.File = placeIn(object, of...)
+		}
+	}
+	if e.File == "" {
+		e.File = placeIn(element, fields...)
+	}
+	if e.File == "" {
 		e.File = s.place(in)
 	}
 	return []Evidence{e}
+}
+
+// calledIn is the call of which a part asks for fields, and those, the outer first: cgroup(.cgroup) and memory_max. It is nil where there is none.
+func calledIn(n ast.Node) (call ast.Node, fields []string) {
+	for {
+		switch x := n.(type) {
+		case *ast.BuiltinNode: // len(x.y) and the like are about x.y
+			if len(x.Arguments) == 0 {
+				return nil, nil
+			}
+			n = x.Arguments[0]
+		case *ast.MemberNode:
+			if s, ok := x.Property.(*ast.StringNode); ok {
+				fields = append(fields, s.Value)
+			}
+			n = x.Node
+		case *ast.CallNode:
+			slices.Reverse(fields)
+			return x, fields
+		default:
+			return nil, nil
+		}
+	}
 }
 
 // first computes a list and takes its first element; it is not ok where there is none.
