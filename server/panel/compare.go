@@ -109,7 +109,12 @@ func sidesOf(v *kernel.View, front *kernel.Process) []*side {
 	if v.Init != nil {
 		box = rootOf(mounts[v.Init.Namespaces.Mount.ID])
 	}
-	names := containerNames(v)
+	names, owners := containerNames(v), map[string]string{} // owners: containers by the layer that they write to
+	for _, p := range v.Processes {
+		if id, root := groupOwner(p), rootOf(mounts[p.Namespaces.Mount.ID]); id != "" && engineRoot.MatchString(root.Upper) {
+			owners[root.Upper] = id
+		}
+	}
 	first := map[sight]*kernel.Process{}
 	for _, p := range v.Processes {
 		key := sightOf(p)
@@ -138,7 +143,7 @@ func sidesOf(v *kernel.View, front *kernel.Process) []*side {
 	var sides []*side
 	for _, p := range chosen {
 		s := &side{Process: p, view: v, kind: "box", mounts: mounts[p.Namespaces.Mount.ID], box: box}
-		if id := containerOf(p, rootOf(s.mounts)); id != "" {
+		if id := containerOf(p, rootOf(s.mounts), owners); id != "" {
 			s.kind, s.container = "engine", id[:12]
 			if name := names[id]; name != "" {
 				s.container = name
@@ -170,13 +175,24 @@ var (
 	engineRoot  = regexp.MustCompile(`(^|/)([0-9a-f]{64})/diff$`)
 )
 
-// containerOf is the id of the engine's container that a process is in; empty for none. Its control group tells, or else the layer that its root
-// writes to.
-func containerOf(p *kernel.Process, root *kernel.Mount) string {
+// groupOwner is the id of the engine's container that a process is counted as; empty for none.
+func groupOwner(p *kernel.Process) string {
 	for _, group := range p.Cgroups {
 		if m := engineGroup.FindStringSubmatch(group); m != nil {
 			return m[1]
 		}
+	}
+	return ""
+}
+
+// containerOf is the id of the engine's container that a process is in; empty for none. Its control group tells, or else the layer that its root
+// writes to: whose that is tell the processes of the container itself, in owners. Where nobody does, the layer's own id stands in.
+func containerOf(p *kernel.Process, root *kernel.Mount, owners map[string]string) string {
+	if id := groupOwner(p); id != "" {
+		return id
+	}
+	if id := owners[root.Upper]; id != "" {
+		return id
 	}
 	if m := engineRoot.FindStringSubmatch(root.Upper); m != nil && root.Type == "overlay" {
 		return m[2]

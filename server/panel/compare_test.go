@@ -2,6 +2,7 @@ package panel
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -160,21 +161,13 @@ func withWorker(v *kernel.View) *kernel.View {
 	return v
 }
 
+// without takes processes away.
+func without(v *kernel.View, pids ...int) *kernel.View {
+	v.Processes = slices.DeleteFunc(v.Processes, func(p *kernel.Process) bool { return slices.Contains(pids, p.Pid) })
+	return v
+}
+
 func TestCompareChooses(t *testing.T) {
-	without := func(v *kernel.View, pids ...int) *kernel.View {
-		var left []*kernel.Process
-		for _, p := range v.Processes {
-			gone := false
-			for _, pid := range pids {
-				gone = gone || p.Pid == pid
-			}
-			if !gone {
-				left = append(left, p)
-			}
-		}
-		v.Processes = left
-		return v
-	}
 	tests := []struct {
 		name        string
 		view        *kernel.View
@@ -196,6 +189,23 @@ func TestCompareChooses(t *testing.T) {
 				t.Errorf("proposes %d and %d, want %d and %d", reading.Left, reading.Right, test.left, test.right)
 			}
 		})
+	}
+}
+
+// A guest by nsenter(1) is in the container's rooms, and not in its control group.
+func TestCompareKnowsAGuest(t *testing.T) {
+	v := sideView()
+	v.Mounts[2].Mounts[0].Upper = "/var/lib/containers/storage/overlay/" + strings.Repeat("5e", 32) + "/diff"
+	guest := *v.Process(7)
+	guest.Pid, guest.HostPid, guest.Started = 40, 140, time.Unix(40, 0)
+	guest.Namespaces, guest.Pids = v.Process(21).Namespaces, []int{40, 6}
+	v.Processes = append(v.Processes, &guest)
+	reading, _ := readCompare(t, without(v, 9, 10, 11), &guest)
+	if reading.Left != 40 || reading.Right != 21 {
+		t.Errorf("proposes %d and %d, want the guest, 40, and the container, 21", reading.Left, reading.Right)
+	}
+	if last := reading.Processes[len(reading.Processes)-1]; last.Pid != 40 || last.Container != "web" {
+		t.Errorf("the guest is %+v, want pid 40 in web", last)
 	}
 }
 
