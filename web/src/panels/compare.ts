@@ -68,7 +68,7 @@ const scopes = { engine: "nested", nested: "nested", box: "sandbox" };
 
 function label(p: Process): string {
   const what = { engine: `container ${p.container}`, nested: "by hand", box: "the box" }[p.kind];
-  return `${p.comm}, pid ${p.pid} (${what})`;
+  return `${p.pid} ${p.comm}, ${what}`; // a narrow card shows the beginning
 }
 
 /** Above so many, the members that only one side has are folded. */
@@ -92,7 +92,14 @@ export default panel<Reading>({
         },
       });
     const selects = [side(0, "left"), side(1, "right")] as const;
-    const sum = el("p", { class: "whose" });
+    const sum = el("span");
+    const onlyThese = el("input", {
+      type: "checkbox",
+      onchange: () => {
+        if (latest && changed) draw(latest, changed);
+      },
+    });
+    const narrow = el("label", {}, onlyThese, "only these");
     const rows = el("tbody");
     const table = el(
       "table",
@@ -111,7 +118,7 @@ export default panel<Reading>({
       ),
       rows,
     );
-    body.append(sum, table);
+    body.append(el("p", { class: "whose differing" }, sum, narrow), table);
 
     const drawCell = (cell: Element, value: Cell, only: string[], others: string[], marked: boolean): void => {
       const [text, note, fold] = cell.children;
@@ -149,22 +156,22 @@ export default panel<Reading>({
         if (chosen) select.value = String(chosen.pid);
         setAttribute(select, "class", chosen ? `scope-${scopes[chosen.kind]}` : null);
       }
-      table.hidden = !left || !right;
+      table.hidden = narrow.hidden = !left || !right;
       if (!left || !right) {
         setText(sum, "There is only one process here. A second one can be put beside it.");
         return;
       }
-      let differing = 0;
       const items = reading.rows.map((row, i) => {
         const [a, b] = [left.cells[i], right.cells[i]];
         const result = a && b ? compare(a, b) : { same: true, onlyLeft: [], onlyRight: [] };
-        if (!result.same) differing++;
-        return { row, i, a, b, result, first: row.part !== reading.rows[i - 1]?.part };
+        return { row, i, a, b, result };
       });
+      const differing = items.filter((item) => !item.result.same);
+      const shown = onlyThese.checked ? differing : items;
       keyed(
         rows,
-        items.flatMap((item) =>
-          item.first
+        shown.flatMap((item, n) =>
+          item.row.part !== shown[n - 1]?.row.part
             ? [
                 { key: `part ${item.row.part}`, item: null, part: item.row.part },
                 { key: item.row.name, item, part: "" },
@@ -198,7 +205,7 @@ export default panel<Reading>({
           drawCell(b, item.b, onlyRight, onlyLeft, at(right));
         },
       );
-      setText(sum, `${differing} of ${reading.rows.length} differ`);
+      setText(sum, `${differing.length} of ${reading.rows.length} differ`);
     };
     return { draw: (reading, _, changes) => draw(reading, changes) };
   },
