@@ -151,7 +151,9 @@ func copySparse(dst, src *os.File, size int64) error {
 	return nil
 }
 
-// give hands the directories, and the log of the kernel's lines, to the sandbox's root. Only for use on a stage's thread.
+// give hands the directories to the sandbox's root. Only for use on a stage's thread.
+//
+// The log of the kernel's lines is for it to read. It stays the host's: a learner may make its mount writable, but not the file.
 func (s *scratch) give(owner int) error {
 	if err := os.Chown(s.name, owner, owner); err != nil {
 		return err
@@ -161,7 +163,7 @@ func (s *scratch) give(owner int) error {
 			return err
 		}
 	}
-	return os.Chown(filepath.Join(s.name, kernelLog), owner, owner)
+	return os.Chmod(filepath.Join(s.name, kernelLog), 0o644) // whatever our umask is
 }
 
 // drop takes the file system away. What is not yet written to its image never will be: it is about to be deleted.

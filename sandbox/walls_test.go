@@ -63,6 +63,7 @@ func testEscape(t *testing.T, s *sandboxtest.Sandbox) {
 		{"raise the file limit", "ulimit -Hn 1000000", "not permitted|error setting limit"},
 		{"write to PID 1's program", "echo x > /proc/1/exe", "ermission denied|ext file busy|not permitted"},
 		{"write to the kernel log's copy", "echo x > /run/kmsg", "ead-only"},
+		{"the same, with its mount made writable", "mount -o remount,bind,rw /run/kmsg; chmod 666 /run/kmsg; echo x >> /run/kmsg", "ermission denied|ead-only"},
 		{"hardware clock", "hwclock -w", "annot access|not permitted|o such"},
 		{"cloud's metadata", "curl -sS -m 2 http://169.254.169.254/", "onnect|refused|unreachable|imed out"},
 	}
