@@ -8,6 +8,7 @@ import (
 	"io"
 	"os"
 	"os/exec"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -43,19 +44,37 @@ const (
 // errNoBoot says that the machine never came to its first program.
 var errNoBoot = fmt.Errorf("no program runs in the machine after %v", bootTime)
 
+// errHung says that a command has failed on a machine that hung itself.
+var errHung = errors.New("the machine's kernel says that a processor of it hung")
+
+// hangs is what a kernel says of a processor that does not answer, see Documentation/admin-guide/lockup-watchdogs.rst and
+// Documentation/RCU/stallwarn.rst.
+var hangs = regexp.MustCompile(`soft lockup - CPU#|rcu: INFO: .* stalls? on CPU`)
+
 // run starts the machine, waits until it ends, and returns the command's exit status. It is started anew if it does not come to its first
-// program: on a busy host it happens that the kernel waits for its second processor for ever ("soft lockup - CPU#0 stuck for 1047s!
-// [swapper/0:1]"). Nothing of the command has run then.
+// program, or if the command fails and the kernel says that a processor hung: on a busy host it happens that an emulated one waits for the
+// other for ever ("soft lockup - CPU#0 stuck for 1047s! [swapper/0:1]"). Of what fails then, nothing can be said.
 func (m machine) run(ctx context.Context) (status int, err error) {
 	for n := range boots {
 		if n > 0 {
 			fmt.Fprintf(os.Stderr, "vm: %v; starting it again\n", err)
+			m.showConsole(os.Stderr, false)
 		}
-		if status, err = m.boot(ctx); !errors.Is(err, errNoBoot) {
+		status, err = m.boot(ctx)
+		if err == nil && status != 0 && m.hung() {
+			err = errHung
+		}
+		if !errors.Is(err, errNoBoot) && !errors.Is(err, errHung) {
 			break
 		}
 	}
 	return status, err
+}
+
+// hung tells whether the kernel has said that a processor does not answer.
+func (m machine) hung() bool {
+	said, err := os.ReadFile(m.console)
+	return err == nil && hangs.Match(said)
 }
 
 // boot starts the machine once.
