@@ -218,6 +218,9 @@ func TestVerdict(t *testing.T) {
 		{"none of a list that a process has", []string{`any(process(9).mounts, .path == "/mnt")`}, Verdict{
 			Status: NotYet, Check: 0, Evidence: []Evidence{{File: "/proc/9/mountinfo", Want: "one with path /mnt", Got: "none of 2"}},
 		}},
+		{"one of a list that a process has", []string{`any(process(9).mounts, .path == "/")`}, Verdict{
+			Status: Passed, Check: -1, Evidence: []Evidence{{File: "/proc/9/mountinfo", Got: "/"}},
+		}},
 		{"none of some texts", []string{`any(process(9).capabilities.effective, # endsWith "_ADMIN")`}, Verdict{
 			Status: NotYet, Check: 0, Evidence: []Evidence{{File: "/proc/9/status, its CapEff", Want: "one that ends with _ADMIN", Got: "none of 1"}},
 		}},

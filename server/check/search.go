@@ -8,6 +8,8 @@ import (
 
 	"github.com/expr-lang/expr/ast"
 	"github.com/expr-lang/expr/parser"
+
+	"glassbox/sandbox/kernel"
 )
 
 // search is an any(LIST, PREDICATE) of an expression. Its evidence is the element that it has found; or the one that comes nearest, with
@@ -259,6 +261,10 @@ func (s search) of(in env, n int, term ast.Node) []Evidence {
 		if object, ok := s.first(in, fmt.Sprintf("map(%s, (%s))", those, call)); ok {
 			e.File = placeIn(object, of...)
 		}
+	}
+	switch element.(type) {
+	case *kernel.Mount, *kernel.Interface: // by itself it does not know whose it is
+		e.File = s.place(in)
 	}
 	if e.File == "" {
 		e.File = placeIn(element, fields...)
