@@ -63,8 +63,9 @@ const GatewayAddress = "10.77.0.1"
 // prefixBits is the length of that network's prefix, 10.77.0.0/16.
 const prefixBits = 16
 
-// netlinkTimeout bounds each request to the kernel. They take microseconds.
-const netlinkTimeout = 10 * time.Second
+// netlinkTimeout bounds each request to the kernel. They take microseconds; but the kernel answers one after the other (its rtnl lock), and
+// on an emulated machine where thirty learners come at once one of them has waited for ten seconds.
+const netlinkTimeout = time.Minute
 
 // Gateway is a lab's network.
 type Gateway struct {

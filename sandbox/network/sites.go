@@ -104,7 +104,7 @@ type paceKey struct{}
 
 // The limits of an HTTP exchange. The last is for a learner who looks at a download that stands still.
 const (
-	headerTimeout = 10 * time.Second
+	headerTimeout = time.Minute // it costs a connection of the learner's own
 	idleTimeout   = time.Minute
 	writeTimeout  = 10 * time.Minute
 	maxHeader     = 16 << 10 // bytes
