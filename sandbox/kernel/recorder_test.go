@@ -155,16 +155,15 @@ func TestTimeline(t *testing.T) {
 	}
 }
 
-// What looks alone guarantee: a process that lives for longer than a period is seen.
+// What looks alone guarantee: a process that lives for longer than a period is seen. It lives for a hundred of them, since a busy machine
+// does not look when it should.
 func TestPassedBySampling(t *testing.T) {
 	b := start(t)
 	r := b.record(nil, 20*time.Millisecond)
-	for i := range 5 {
-		b.run(fmt.Sprintf("unshare --net sleep 0.1%d", i))
-	}
+	b.run("for i in 0 1 2 3 4; do unshare --net sleep 2.$i & done")
 	seen := func(i int) bool {
 		passed, _ := r.past(0)
-		return slices.ContainsFunc(passed, func(p *Process) bool { return p.Cmdline == fmt.Sprintf("sleep 0.1%d", i) && p.Namespaces.Net.Own })
+		return slices.ContainsFunc(passed, func(p *Process) bool { return p.Cmdline == fmt.Sprintf("sleep 2.%d", i) && p.Namespaces.Net.Own })
 	}
 	for i := range 5 {
 		eventually(t, fmt.Sprintf("process %d in\n%s", i, r.texts()), func() bool { return seen(i) })
