@@ -142,7 +142,7 @@ var docker = []deckLine{
 	{slide: "Docker Compose", command: "docker-compose up", lesson: "compose", terminal: "one", want: "Ready to accept connections"},
 	{slide: "Docker Compose", command: "docker-compose exec [service]", instead: "docker-compose exec store redis-cli get {{key}}", lesson: "compose", terminal: "two", before: "cd /root/app", never: "[Ee]rror|No such"},
 	{slide: "Docker Compose", command: "docker-compose logs [service]", instead: "docker-compose logs web", lesson: "compose", terminal: "two", never: "[Ee]rror|No such"},
-	{slide: "Docker Compose", command: "docker-compose run", instead: "docker-compose run --rm web nslookup store", lesson: "compose", terminal: "two", want: `Address[^\n]*: 10\.`},
+	{slide: "Docker Compose", command: "docker-compose run", instead: "docker-compose run --rm web ps", lesson: "compose", terminal: "two", want: `\b1 root +ps`},
 	{slide: "Docker Compose", command: "docker-compose down", lesson: "compose", terminal: "two", want: "[Rr]emov"},
 
 	{slide: "Docker commands and idioms", command: "docker diff [container]", instead: "docker diff {{name}}", lesson: "compose", terminal: "two", before: "docker run -d --name {{name}} debian sleep 1000; docker exec {{name}} rm /etc/issue", want: "D /etc/issue"},
