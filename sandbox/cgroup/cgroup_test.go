@@ -161,16 +161,22 @@ func TestGroup(t *testing.T) {
 			}
 		}
 	}
+	ends(ctx, t, g, shell)
+}
+
+// ends kills a group with a program in it, and removes it.
+func ends(ctx context.Context, t *testing.T, g *Group, inside *exec.Cmd) {
+	t.Helper()
 	if err := g.Kill(ctx); err != nil {
 		t.Fatalf("Kill: %v", err)
 	}
-	if err := shell.Wait(); err == nil {
-		t.Error("the shell ended by itself, want it killed")
+	if err := inside.Wait(); err == nil {
+		t.Errorf("%s ended by itself, want it killed", inside)
 	}
 	if err := g.Remove(ctx); err != nil {
 		t.Fatalf("Remove: %v", err)
 	}
-	for _, hierarchy := range h.Hierarchies {
+	for _, hierarchy := range g.host.Hierarchies {
 		if _, err := os.Stat(g.Outer(hierarchy)); !errors.Is(err, os.ErrNotExist) {
 			t.Errorf("%s: got %v, want it gone", g.Outer(hierarchy), err)
 		}
@@ -227,18 +233,5 @@ func TestDeepGroup(t *testing.T) {
 	if pids, err := g.pids(); err != nil || !slices.Contains(pids, sleep.Process.Pid) {
 		t.Errorf("pids: got %v, %v; want %d", pids, err, sleep.Process.Pid)
 	}
-	if err := g.Kill(ctx); err != nil {
-		t.Fatalf("Kill: %v", err)
-	}
-	if err := sleep.Wait(); err == nil {
-		t.Error("sleep ended by itself, want it killed")
-	}
-	if err := g.Remove(ctx); err != nil {
-		t.Fatalf("Remove: %v", err)
-	}
-	for _, hierarchy := range h.Hierarchies {
-		if _, err := os.Stat(g.Outer(hierarchy)); !errors.Is(err, os.ErrNotExist) {
-			t.Errorf("%s: got %v, want it gone", g.Outer(hierarchy), err)
-		}
-	}
+	ends(ctx, t, g, sleep)
 }

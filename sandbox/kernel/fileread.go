@@ -62,7 +62,7 @@ func (r *Reader) file(of *Process, p string) (*File, error) {
 	root := -1
 	if of != nil {
 		// /proc/PID/root is a magic link to the root itself, whatever its name; it is followed once, here, by us.
-		dir, err := r.dir(itoa(of.HostPid))
+		dir, err := r.dirOf(of)
 		if gone(err) {
 			return &File{Path: p}, nil
 		}
@@ -70,9 +70,6 @@ func (r *Reader) file(of *Process, p string) (*File, error) {
 			return nil, err
 		}
 		defer unix.Close(dir)
-		if !r.started(dir, of) {
-			return &File{Path: p}, nil // it has ended, and another one has its pid
-		}
 		root, err = openat(dir, "root", unix.O_PATH|unix.O_DIRECTORY|unix.O_CLOEXEC)
 		if gone(err) {
 			return &File{Path: p}, nil
@@ -107,6 +104,16 @@ func (r *Reader) file(of *Process, p string) (*File, error) {
 	case <-timer.C:
 		return nil, &Error{Op: "read in the sandbox", Path: p, Err: errSlow}
 	}
+}
+
+// dirOf opens the directory of a process in /proc. Where it has ended the error says that it is gone, also if another one has its pid.
+func (r *Reader) dirOf(p *Process) (int, error) {
+	dir, err := r.dir(itoa(p.HostPid))
+	if err == nil && !r.started(dir, p) {
+		unix.Close(dir)
+		return -1, &Error{Op: "open", Path: r.path(p.HostPid, ""), Err: unix.ESRCH}
+	}
+	return dir, err
 }
 
 // started tells whether the process in that directory of /proc is this one. A View may be older than the process that has the pid now, which
@@ -217,10 +224,8 @@ func (f *File) readContent(n *Node) error {
 // The learner can put any file of procfs and sysfs where a check reads, and is shown what was read: so nothing is read that the learner could not
 // read. What belongs to nobody in the sandbox must be for all to read, as the kernel asks of the sandbox's root (capable_wrt_inode_uidgid).
 func (n *Node) begin(size int) ([]byte, error) {
-	if !n.src.has(n.Stat.Uid) || !n.src.has(n.Stat.Gid) {
-		if n.Stat.Mode&unix.S_IROTH == 0 {
-			return nil, unix.EACCES
-		}
+	if owned := n.src.has(int(n.Stat.Uid)) && n.src.has(int(n.Stat.Gid)); !owned && n.Stat.Mode&unix.S_IROTH == 0 {
+		return nil, unix.EACCES
 	}
 	fd, err := humbly(func() (int, error) {
 		return openat(unix.AT_FDCWD, n.self(), unix.O_RDONLY|unix.O_NONBLOCK|unix.O_NOCTTY|unix.O_CLOEXEC)

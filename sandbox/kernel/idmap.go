@@ -36,14 +36,17 @@ func inside(ranges []idRange, host int) int {
 }
 
 // has tells whether a host's id is the sandbox's.
-func (s *Source) has(host uint32) bool { return host >= s.FirstUID && host-s.FirstUID < sandboxIDs }
+func (s *Source) has(host int) bool {
+	n := host - int(s.FirstUID)
+	return n >= 0 && n < sandboxIDs
+}
 
 // id maps a host's id into the sandbox's user namespace.
 func (s *Source) id(host int) int {
-	if n := host - int(s.FirstUID); n >= 0 && n < sandboxIDs {
-		return n
+	if !s.has(host) {
+		return overflow
 	}
-	return overflow
+	return host - int(s.FirstUID)
 }
 
 // idMap is a mapping as the sandbox sees it.

@@ -11,7 +11,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// maxDescriptors is at how many of a process's descriptors Ports looks.
+// maxDescriptors is at how many of a process's descriptors FindPorts looks.
 const maxDescriptors = 1024
 
 // FindPorts are the ports at which a process waits for others: 8080/tcp, or 127.0.0.1:53/udp where it does so at one address only. They
@@ -25,7 +25,7 @@ func (v *View) FindPorts(of *Process) ([]string, error) {
 }
 
 func (r *Reader) ports(of *Process) ([]string, error) {
-	dir, err := r.dir(itoa(of.HostPid))
+	dir, err := r.dirOf(of)
 	if gone(err) {
 		return nil, nil
 	}
@@ -33,9 +33,6 @@ func (r *Reader) ports(of *Process) ([]string, error) {
 		return nil, err
 	}
 	defer unix.Close(dir)
-	if !r.started(dir, of) {
-		return nil, nil
-	}
 	sockets, err := socketsOf(dir)
 	if err != nil && !gone(err) {
 		return nil, &Error{Op: "read", Path: r.path(of.HostPid, "fd"), Err: err}

@@ -68,7 +68,7 @@ func (v *View) Text(p string) (Text, error) {
 // textOf reads a file of a process.
 func (r *Reader) textOf(of *Process, p, file string) (Text, error) {
 	out := Text{Path: p, Host: r.path(of.HostPid, file)}
-	dir, err := r.dir(itoa(of.HostPid))
+	dir, err := r.dirOf(of)
 	if gone(err) {
 		return out, ErrNoText
 	}
@@ -76,9 +76,6 @@ func (r *Reader) textOf(of *Process, p, file string) (Text, error) {
 		return out, err
 	}
 	defer unix.Close(dir)
-	if !r.started(dir, of) {
-		return out, ErrNoText // it has ended, and another one has its pid
-	}
 	if file == "ns" {
 		var b strings.Builder
 		for _, kind := range kinds {
